@@ -1,0 +1,217 @@
+//! Editing: only what changes is encoded again, and what was taken away never leaves the batch.
+
+use bytes::Bytes;
+
+use crate::{Batch, Edit, Editor, Place, Signal, Value, ValueBuf};
+
+const SECRET: &str = "sk-canary-4f9a";
+
+/// Takes every text that holds the canary away.
+struct Wipe(Vec<(Place, String)>);
+
+impl Editor for Wipe {
+    fn value(&mut self, place: Place, key: &str, _: usize, value: Value<'_>) -> Edit {
+        match value {
+            Value::Str(text) if text.contains(SECRET) => {
+                self.0.push((place, key.to_owned()));
+                Edit::Replace(ValueBuf::new(Value::Str("gone")))
+            }
+            Value::Bytes(bytes) if bytes == SECRET.as_bytes() => Edit::Remove,
+            _ => Edit::Keep,
+        }
+    }
+    fn key(&mut self, _: Place, key: &str, _: usize) -> Option<String> {
+        key.contains(SECRET).then(|| "wiped".to_owned())
+    }
+}
+
+fn wipe(batch: &mut Batch) -> Vec<(Place, String)> {
+    let mut editor = Wipe(Vec::new());
+    for i in 0..batch.len() {
+        batch.edit_record(i, &mut editor);
+    }
+    for i in 0..batch.resource_count() {
+        batch.edit_resource(i, &mut editor);
+    }
+    for i in 0..batch.scope_count() {
+        batch.edit_scope(i, &mut editor);
+    }
+    batch.edit_metrics(&mut editor);
+    editor.0
+}
+
+fn holds_canary(bytes: &[u8]) -> bool {
+    bytes.windows(SECRET.len()).any(|w| w == SECRET.as_bytes())
+}
+
+fn assert_clean(batch: &Batch, what: &str) {
+    let mut json = Vec::new();
+    batch.encode_json_into(0..batch.len(), &mut json);
+    assert!(
+        !holds_canary(&batch.encode()),
+        "{what}: the canary is in the protobuf"
+    );
+    assert!(!holds_canary(&json), "{what}: the canary is in the JSON");
+    let mut merged = batch.slice(0..batch.len());
+    merged.append(&batch.slice(0..batch.len()));
+    assert!(
+        !holds_canary(&merged.encode()),
+        "{what}: the canary is in a merged batch"
+    );
+}
+
+/// Plants the canary in every place where a text can stand, by JSON.
+fn planted(signal: Signal) -> Batch {
+    let value = r#"{"kvlistValue":{"values":[{"key":"sk-canary-4f9a key","value":{"arrayValue":{"values":[{"stringValue":"in sk-canary-4f9a it"},{"bytesValue":"c2stY2FuYXJ5LTRmOWE="},{"intValue":"7"}]}}}]}}"#;
+    let attributes = format!(
+        r#"[{{"key":"plain","value":{{"stringValue":"sk-canary-4f9a"}}}},{{"key":"nested","value":{value}}},{{"key":"keep","value":{{"intValue":"1"}}}}]"#
+    );
+    let resource = format!(
+        r#""resource":{{"attributes":{attributes},"entityRefs":[{{"type":"sk-canary-4f9a","idKeys":["sk-canary-4f9a"]}}]}},"schemaUrl":"http://sk-canary-4f9a""#
+    );
+    let scope = format!(
+        r#""scope":{{"name":"sk-canary-4f9a","version":"sk-canary-4f9a","attributes":{attributes}}},"schemaUrl":"sk-canary-4f9a""#
+    );
+    let json = match signal {
+        Signal::Logs => format!(
+            r#"{{"resourceLogs":[{{{resource},"scopeLogs":[{{{scope},"logRecords":[{{"severityText":"sk-canary-4f9a","eventName":"sk-canary-4f9a","body":{value},"attributes":{attributes}}},{{"body":{{"stringValue":"clean"}}}}]}}]}}]}}"#
+        ),
+        Signal::Traces => format!(
+            r#"{{"resourceSpans":[{{{resource},"scopeSpans":[{{{scope},"spans":[{{"name":"sk-canary-4f9a","traceState":"sk-canary-4f9a","attributes":{attributes},"events":[{{"name":"sk-canary-4f9a","attributes":{attributes}}}],"links":[{{"traceState":"sk-canary-4f9a","attributes":{attributes}}}],"status":{{"message":"sk-canary-4f9a","code":2}}}}]}}]}}]}}"#
+        ),
+        Signal::Metrics => format!(
+            r#"{{"resourceMetrics":[{{{resource},"scopeMetrics":[{{{scope},"metrics":[{{"name":"sk-canary-4f9a","description":"sk-canary-4f9a","unit":"sk-canary-4f9a","metadata":{attributes},"sum":{{"aggregationTemporality":2,"isMonotonic":true,"dataPoints":[{{"asInt":"5","attributes":{attributes},"exemplars":[{{"asDouble":1.5,"filteredAttributes":{attributes}}}]}}]}}}}]}}]}}]}}"#
+        ),
+    };
+    Batch::decode_json(signal, json.as_bytes()).expect("valid OTLP/JSON")
+}
+
+#[test]
+fn what_an_edit_takes_away_never_leaves_the_batch() {
+    for signal in Signal::ALL {
+        let mut batch = planted(signal);
+        assert!(holds_canary(&batch.encode()), "planted");
+        let seen = wipe(&mut batch);
+        assert!(seen.len() > 8, "{signal:?}: {seen:?}");
+        assert_clean(&batch, signal.name());
+        assert!(wipe(&mut batch).is_empty(), "nothing is left to find");
+    }
+}
+
+#[test]
+fn a_walk_names_every_place() {
+    let mut places: Vec<_> = Signal::ALL
+        .iter()
+        .flat_map(|s| wipe(&mut planted(*s)))
+        .map(|(p, k)| format!("{p:?} {k}"))
+        .collect();
+    places.sort();
+    places.dedup();
+    for expected in [
+        "Attribute plain",
+        "Body sk-canary-4f9a key",
+        "Field description",
+        "Field event_name",
+        "Field name",
+        "Field severity_text",
+        "Field status.message",
+        "Field trace_state",
+        "Field unit",
+        "Inner name",
+        "Inner plain",
+        "Inner trace_state",
+        "Resource plain",
+        "Resource schema_url",
+        "Scope scope.name",
+        "Scope scope.version",
+    ] {
+        assert!(
+            places.iter().any(|p| p == expected),
+            "{expected} is missing from {places:?}"
+        );
+    }
+}
+
+#[test]
+fn editing_one_record_leaves_the_others_as_they_arrived() {
+    let mut batch = planted(Signal::Logs);
+    let second = batch.span_in_wire(1).expect("as it arrived");
+    let before = batch.wire()[second].to_vec();
+    wipe(&mut batch);
+    assert!(batch.span_in_wire(0).is_none(), "changed");
+    let after = batch
+        .span_in_wire(1)
+        .map(|span| batch.wire()[span].to_vec());
+    assert_eq!(after, Some(before));
+}
+
+#[test]
+fn attributes_can_be_set_added_and_removed_in_any_order() {
+    let mut batch = planted(Signal::Logs);
+    for round in 0..50 {
+        for i in 0..batch.len() {
+            let mut record = batch.record_mut(i);
+            record.set("n", Value::Int(round));
+            record.set(&format!("k{round}"), Value::Str("v"));
+            if round > 0 {
+                assert!(record.remove(&format!("k{}", round - 1)));
+            }
+        }
+    }
+    let again = Batch::decode(Signal::Logs, Bytes::from(batch.encode())).expect("valid");
+    for record in again.records() {
+        assert_eq!(record.get("n"), Some(Value::Int(49)));
+        assert_eq!(record.get("k49"), Some(Value::Str("v")));
+        assert_eq!(record.get("k48"), None);
+    }
+    assert_eq!(again.record(0).get("keep"), Some(Value::Int(1)));
+}
+
+#[test]
+fn dropped_records_leave_no_empty_envelope() {
+    let mut batch = planted(Signal::Logs);
+    batch.push_scope(&[("service.name", Value::Str("second"))], "other");
+    batch.push_log().set_body(Value::Str("kept"));
+    batch.retain(|r| r.body() == Value::Str("kept"));
+    assert_eq!(batch.len(), 1);
+    let again = Batch::decode(Signal::Logs, Bytes::from(batch.encode())).expect("valid");
+    assert_eq!(
+        (again.len(), again.resource_count(), again.scope_count()),
+        (1, 1, 1)
+    );
+    assert_eq!(
+        again.record(0).resource().get("service.name"),
+        Some(Value::Str("second"))
+    );
+    assert_eq!(again.record(0).scope().name(), "other");
+}
+
+#[test]
+fn a_batch_that_keeps_little_lets_the_request_go() {
+    let mut batch = Batch::new(Signal::Logs);
+    batch.push_scope(&[], "s");
+    for i in 0..100 {
+        let mut record = batch.push_log();
+        record.set_body(Value::Str(&"x".repeat(1000)));
+        record.set("i", Value::Int(i));
+    }
+    let mut batch = Batch::decode(Signal::Logs, Bytes::from(batch.encode())).expect("valid");
+    assert!(batch.memory() > 100_000);
+    batch.retain(|r| r.get("i") == Some(Value::Int(42)));
+    assert!(batch.memory() < 10_000, "{} bytes", batch.memory());
+    assert_eq!(batch.record(0).get("i"), Some(Value::Int(42)));
+}
+
+#[test]
+fn marks_survive_slicing_and_merging_but_are_not_written() {
+    let mut batch = planted(Signal::Logs);
+    let plain = batch.encode();
+    batch.record_mut(1).mark(5);
+    assert_eq!(batch.encode(), plain);
+    let mut merged = batch.slice(1..2);
+    merged.append(&batch);
+    assert_eq!(
+        merged.records().map(|r| r.marks()).collect::<Vec<_>>(),
+        [5, 0, 5]
+    );
+}
