@@ -1,0 +1,143 @@
+//! What a component's configuration type can do, and what it is built with.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::fmt;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::{BuiltExporter, Extension, Problems, Receiver, Stage};
+
+/// A component's name in the file: `type` or `type/name`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ComponentId {
+    /// The component's type, canonical spelling.
+    pub kind: String,
+    /// The name after the slash; empty without one.
+    pub name: String,
+}
+
+impl fmt::Display for ComponentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.name.is_empty() {
+            f.write_str(&self.kind)
+        } else {
+            write!(f, "{}/{}", self.kind, self.name)
+        }
+    }
+}
+
+/// A thing that only one component may own.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Claim {
+    /// A TCP address to listen on, as written (`host:port`). Port 0 never clashes.
+    Listen(String),
+    /// A file or directory to write.
+    Path(PathBuf),
+}
+
+/// Why a valid configuration could not be built (an address in use, a certificate that cannot be read).
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct BuildError(pub String);
+
+impl BuildError {
+    /// From anything that can be shown.
+    pub fn new(message: impl fmt::Display) -> Self {
+        Self(message.to_string())
+    }
+}
+
+/// Lends listening sockets; they belong to the engine and outlive a component, so that a reload costs no connection.
+pub trait Sockets: Send + Sync {
+    /// A non-blocking socket bound to `address` and listening: the running one, if this address is open already.
+    ///
+    /// # Errors
+    /// The address cannot be resolved or bound.
+    fn listen(&self, address: &str) -> Result<TcpListener, BuildError>;
+}
+
+/// What a component is built with.
+#[derive(Clone)]
+pub struct BuildContext {
+    /// The component's own id.
+    pub id: ComponentId,
+    /// Built extensions by id as written.
+    pub extensions: Arc<HashMap<String, Extension>>,
+    /// Where listening sockets come from.
+    pub sockets: Arc<dyn Sockets>,
+}
+
+impl BuildContext {
+    /// The extension named `id`.
+    ///
+    /// # Errors
+    /// No such extension in `service.extensions`.
+    pub fn extension(&self, id: &str) -> Result<&Extension, BuildError> {
+        self.extensions
+            .get(id)
+            .ok_or_else(|| BuildError(format!("extension `{id}` is not in service.extensions")))
+    }
+}
+
+impl fmt::Debug for BuildContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BuildContext")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What every configuration type has in common: it can be checked without touching the network, compared with the one
+/// that runs, and says what it claims.
+pub trait Checked: fmt::Debug + Send + Sync + Any {
+    /// Reports everything wrong with this configuration. Pure: no file, no network.
+    fn check(&self, problems: &mut Problems) {
+        let _ = problems;
+    }
+    /// Sockets and files that this component owns alone.
+    fn claims(&self) -> Vec<Claim> {
+        Vec::new()
+    }
+    /// Ids of extensions that it refers to.
+    fn extensions(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// A receiver's configuration.
+pub trait ReceiverConfig: Checked {
+    /// Builds the receiver: binds its sockets, loads its certificates, starts nothing.
+    ///
+    /// # Errors
+    /// [`BuildError`] says what stands in the way.
+    fn build(&self, context: &BuildContext) -> Result<Box<dyn Receiver>, BuildError>;
+}
+
+/// A processor's configuration.
+pub trait ProcessorConfig: Checked {
+    /// Builds the stage.
+    ///
+    /// # Errors
+    /// [`BuildError`] says what stands in the way.
+    fn build(&self, context: &BuildContext) -> Result<Stage, BuildError>;
+}
+
+/// An exporter's configuration.
+pub trait ExporterConfig: Checked {
+    /// Builds the exporter, or one for each of its destinations.
+    ///
+    /// # Errors
+    /// [`BuildError`] says what stands in the way.
+    fn build(&self, context: &BuildContext) -> Result<Vec<BuiltExporter>, BuildError>;
+}
+
+/// An extension's configuration.
+pub trait ExtensionConfig: Checked {
+    /// Builds the extension.
+    ///
+    /// # Errors
+    /// [`BuildError`] says what stands in the way.
+    fn build(&self, context: &BuildContext) -> Result<Extension, BuildError>;
+}

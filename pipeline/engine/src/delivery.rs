@@ -1,0 +1,269 @@
+//! One exporter's loop over one pipeline's log: lease, attempt, settle, try again what is owed.
+
+use std::ops::Range;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use sluice_batch::Batch;
+use sluice_component::{Batching, Delivery, DynExporter, Undelivered, Verdict};
+use sluice_ledger::{Lease, Reader, Settled};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use crate::backoff::Backoff;
+use crate::health::{Health, State};
+use crate::pace::Pace;
+
+/// An exporter with how to drive it. One for each destination, shared by the pipelines that name it.
+pub(crate) struct Destination {
+    /// `type/name`, and the key of one of several destinations.
+    pub(crate) name: String,
+    pub(crate) exporter: Arc<dyn DynExporter>,
+    pub(crate) delivery: Delivery,
+    pub(crate) health: Arc<Health>,
+    pub(crate) pace: Pace,
+}
+
+/// Delivers until `stop`. Attempts under way are then abandoned: what they had not settled was not delivered.
+pub(crate) async fn run(
+    destination: Arc<Destination>,
+    mut reader: Reader,
+    batching: Batching,
+    stop: CancellationToken,
+) {
+    let mut attempts = JoinSet::new();
+    loop {
+        let has_room = attempts.len() < destination.pace.limit();
+        tokio::select! {
+            () = stop.cancelled() => return,
+            Some(_) = attempts.join_next(), if !attempts.is_empty() => {}
+            lease = reader.next(&batching), if has_room => {
+                let under_way = attempts.len() + 1;
+                attempts.spawn(deliver(destination.clone(), lease, under_way));
+            }
+        }
+    }
+}
+
+/// Tries until every record of the lease is settled.
+async fn deliver(destination: Arc<Destination>, lease: Lease, under_way: usize) {
+    let retry = destination.delivery.retry;
+    let started = Instant::now();
+    let mut backoff = Backoff::new(retry);
+    let mut owed = Owed::all(&lease);
+    loop {
+        let batch = owed.batch(&lease);
+        let undelivered = match attempt(&destination, &batch).await {
+            Ok(()) => {
+                owed.settle(&lease, &destination.health, &[]);
+                destination.pace.went_well(under_way);
+                recovered(&destination);
+                return;
+            }
+            Err(undelivered) => undelivered,
+        };
+        let still = owed.settle(&lease, &destination.health, &undelivered.verdicts);
+        if still.is_empty() {
+            destination.pace.went_well(under_way);
+            report_refusals(&destination, &undelivered);
+            return;
+        }
+        owed = still;
+        destination.health.count_failed_attempt();
+        destination.pace.was_turned_away();
+        report_refusals(&destination, &undelivered);
+        report_trouble(&destination, &undelivered);
+        let is_over = retry
+            .max_elapsed
+            .is_some_and(|limit| started.elapsed() >= limit);
+        if !retry.enabled || is_over {
+            let why = if retry.enabled {
+                "max_elapsed_time is over"
+            } else {
+                "retry_on_failure is off"
+            };
+            owed.refuse(
+                &lease,
+                &destination.health,
+                &format!("gave up because {why}: {undelivered}"),
+            );
+            return;
+        }
+        tokio::time::sleep(wait(&mut backoff, &undelivered, retry.max)).await;
+    }
+}
+
+/// One attempt, bounded in time; a panic counts as a failure of the attempt, not of the process.
+async fn attempt(destination: &Destination, batch: &Batch) -> Result<(), Undelivered> {
+    let limit = destination.delivery.attempt_timeout;
+    let attempt = AssertUnwindSafe(destination.exporter.export(batch)).catch_unwind();
+    match tokio::time::timeout(limit, attempt).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(_panic)) => Err(Undelivered::retry(
+            batch.len(),
+            "the exporter failed unexpectedly (a bug; see the panic message above)",
+        )),
+        Err(_) => Err(Undelivered::retry(
+            batch.len(),
+            format!("no answer within {limit:?}"),
+        )),
+    }
+}
+
+/// The longest of what the back-off says and what the destination asked for; a held destination is probed slowly.
+fn wait(backoff: &mut Backoff, undelivered: &Undelivered, slow: Duration) -> Duration {
+    let next = backoff.next();
+    let is_held = undelivered
+        .verdicts
+        .iter()
+        .all(|(_, v)| matches!(v, Verdict::Hold(_) | Verdict::Refused(_)));
+    let next = if is_held { next.max(slow) } else { next };
+    undelivered.delay().map_or(next, |asked| next.max(asked))
+}
+
+/// The records of a lease that are not settled yet.
+struct Owed(Vec<Range<u32>>);
+
+impl Owed {
+    fn all(lease: &Lease) -> Self {
+        Self(Vec::from([0..lease.batch.len() as u32]))
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The owed records as a batch.
+    fn batch(&self, lease: &Lease) -> Arc<Batch> {
+        if let [only] = self.0.as_slice()
+            && only.len() == lease.batch.len()
+        {
+            return lease.batch.clone();
+        }
+        let mut parts = self
+            .0
+            .iter()
+            .map(|r| lease.batch.slice(r.start as usize..r.end as usize));
+        let mut batch = parts
+            .next()
+            .unwrap_or_else(|| Batch::new(lease.batch.signal()));
+        for part in parts {
+            batch.append(&part);
+        }
+        Arc::new(batch)
+    }
+
+    /// Settles what an attempt at [`Owed::batch`] decided; returns what is still owed. Records without a verdict were
+    /// delivered.
+    fn settle(&self, lease: &Lease, health: &Health, verdicts: &[(Range<u32>, Verdict)]) -> Self {
+        let mut still = Vec::new();
+        let mut base = 0;
+        for range in &self.0 {
+            let len = range.end - range.start;
+            let mut at = 0;
+            for (verdict_range, verdict) in verdicts {
+                let start = verdict_range.start.max(base).min(base + len) - base;
+                let end = verdict_range.end.max(base).min(base + len) - base;
+                let start = start.max(at);
+                if start >= end {
+                    continue;
+                }
+                delivered(lease, health, range.start + at..range.start + start);
+                let records = range.start + start..range.start + end;
+                match verdict {
+                    Verdict::Refused(reason) => refused(lease, health, records, reason),
+                    Verdict::Retry(_) | Verdict::Hold(_) => still.push(records),
+                }
+                at = end;
+            }
+            delivered(lease, health, range.start + at..range.end);
+            base += len;
+        }
+        Self(still)
+    }
+
+    fn refuse(self, lease: &Lease, health: &Health, reason: &str) {
+        for range in self.0 {
+            refused(lease, health, range, reason);
+        }
+    }
+}
+
+fn delivered(lease: &Lease, health: &Health, records: Range<u32>) {
+    health.count_sent(records.len() as u64);
+    lease.settle(records, &Settled::Delivered);
+}
+
+fn refused(lease: &Lease, health: &Health, records: Range<u32>, reason: &str) {
+    health.count_refused(records.len() as u64);
+    lease.settle(records, &Settled::Refused(reason.to_owned()));
+}
+
+fn recovered(destination: &Destination) {
+    if destination.health.set(State::Well).is_some() {
+        info!(
+            exporter = destination.name,
+            "the destination takes records again"
+        );
+    }
+}
+
+fn report_refusals(destination: &Destination, undelivered: &Undelivered) {
+    let records = undelivered.count(|v| matches!(v, Verdict::Refused(_)));
+    if records > 0 {
+        let reason = undelivered.reason().unwrap_or_default();
+        error!(
+            exporter = destination.name,
+            records, reason, "the destination refused records for good"
+        );
+    }
+}
+
+/// One line when the trouble begins or changes its kind, not one an attempt.
+fn report_trouble(destination: &Destination, undelivered: &Undelivered) {
+    let held = undelivered.verdicts.iter().find_map(|(_, v)| {
+        if let Verdict::Hold(reason) = v {
+            Some(reason.clone())
+        } else {
+            None
+        }
+    });
+    let asked = undelivered.delay();
+    if let Some(reason) = held {
+        if destination
+            .health
+            .set(State::Held(reason.clone()))
+            .is_some()
+        {
+            error!(
+                exporter = destination.name,
+                reason,
+                "the destination refuses us; everything is kept and it is probed slowly: check its settings"
+            );
+        }
+        return;
+    }
+    let reason = undelivered.source.as_ref().map_or_else(
+        || {
+            asked.map_or_else(
+                || "it answered so".to_owned(),
+                |delay| format!("it asked to wait {delay:?}"),
+            )
+        },
+        ToString::to_string,
+    );
+    if destination
+        .health
+        .set(State::Retrying(reason.clone()))
+        .is_some()
+    {
+        warn!(
+            exporter = destination.name,
+            reason, "the destination does not take records now; trying again until it does"
+        );
+    }
+}

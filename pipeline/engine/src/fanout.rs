@@ -1,0 +1,87 @@
+//! From one receiver to every pipeline that names it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sluice_batch::{Batch, Signal};
+use sluice_component::{After, BoxFuture, Consume, Undelivered, Verdict};
+
+use crate::path::Path;
+
+/// A sender hears something within this long. Delivery goes on behind a "try again", so a sender that does so sends
+/// duplicates, which `dedupe` takes out.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+
+/// The pipelines behind one receiver's outlet.
+pub(crate) struct Fanout {
+    pub(crate) paths: Vec<Arc<Path>>,
+}
+
+impl Fanout {
+    fn paths_for(&self, signal: Signal) -> Vec<Arc<Path>> {
+        self.paths
+            .iter()
+            .filter(|p| p.signal == signal)
+            .cloned()
+            .collect()
+    }
+}
+
+impl Consume for Fanout {
+    fn consume(&self, batch: Batch) -> BoxFuture<'static, Result<(), Undelivered>> {
+        let paths = self.paths_for(batch.signal());
+        Box::pin(async move {
+            let records = batch.len();
+            if paths.is_empty() && records > 0 {
+                let reason = format!(
+                    "no pipeline takes {} from this receiver",
+                    batch.signal().name()
+                );
+                return Err(Undelivered::all(records, Verdict::Refused(reason)));
+            }
+            // Spawned, so that a deadline ends the wait and not the delivery.
+            let mut works = Vec::with_capacity(paths.len());
+            let mut batch = Some(batch);
+            for (i, path) in paths.iter().enumerate() {
+                let copy = if i + 1 == paths.len() {
+                    batch.take()
+                } else {
+                    batch.clone()
+                };
+                if let Some(copy) = copy {
+                    works.push(tokio::spawn(path.clone().take(copy)));
+                }
+            }
+            let all = async {
+                let mut worst = Ok(());
+                for work in works {
+                    let result = work
+                        .await
+                        .unwrap_or_else(|panicked| Err(Undelivered::retry(records, panicked)));
+                    worst = worse(worst, result);
+                }
+                worst
+            };
+            match tokio::time::timeout(ANSWER_WITHIN, all).await {
+                Ok(result) => result,
+                Err(_) => {
+                    let later = Verdict::Retry(After::Delay(Duration::from_secs(5)));
+                    Err(Undelivered::all(records, later)
+                        .because("the exporters have not taken the records yet"))
+                }
+            }
+        })
+    }
+}
+
+/// Of two answers the one that must reach the sender: what can be tried again comes before what was refused for good.
+fn worse(a: Result<(), Undelivered>, b: Result<(), Undelivered>) -> Result<(), Undelivered> {
+    match (a, b) {
+        (Ok(()), other) | (other, Ok(())) => other,
+        (Err(a), Err(b)) => Err(if b.is_retryable() && !a.is_retryable() {
+            b
+        } else {
+            a
+        }),
+    }
+}

@@ -1,0 +1,302 @@
+//! From a plan to a running graph, and from a running graph to a clean end.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use sluice_batch::Signal;
+use sluice_component::{
+    Batching, BoxError, BuildContext, BuildError, ComponentId, Outlet, Receiver, Sockets, Stage,
+};
+use sluice_config::{Pipeline, Plan};
+use sluice_ledger::Log;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use crate::delivery::{self, Destination};
+use crate::fanout::Fanout;
+use crate::health::Health;
+use crate::pace::Pace;
+use crate::path::Path;
+use crate::sockets::BoundSockets;
+
+/// What the engine needs beside the plan.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Bytes of batches that one pipeline holds for its exporters before it turns senders away.
+    pub log_bytes: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            log_bytes: 128 << 20,
+        }
+    }
+}
+
+/// Why a valid plan could not be started; nothing was started then.
+#[derive(Debug, thiserror::Error)]
+#[error("{component}: {source}")]
+pub struct StartError {
+    /// The component's id in the file.
+    pub component: String,
+    /// What stands in the way.
+    pub source: BuildError,
+}
+
+/// A running graph. Dropping it abandons everything; [`Running::drain`] ends it well.
+#[derive(Debug)]
+pub struct Running {
+    receivers: JoinSet<(ComponentId, Result<(), BoxError>)>,
+    loops: JoinSet<()>,
+    stop_receivers: CancellationToken,
+    stop_loops: CancellationToken,
+    logs: Vec<Log>,
+    destinations: Vec<Arc<Destination>>,
+}
+
+impl std::fmt::Debug for Destination {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Destination")
+            .field("name", &self.name)
+            .field("health", &self.health)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One exporter at the end of one pipeline, with how that pipeline gathers records for it.
+type End = (Arc<Destination>, Batching);
+
+/// Everything that a plan describes, built and not started.
+struct Built {
+    receivers: Vec<(ComponentId, Box<dyn Receiver>, Outlet)>,
+    paths: Vec<(Arc<Path>, Vec<End>)>,
+    destinations: Vec<Arc<Destination>>,
+}
+
+/// Builds the whole graph, then starts it.
+///
+/// # Errors
+/// [`StartError`] names the component that could not be built.
+pub fn start(plan: &Plan, options: Options) -> Result<Running, StartError> {
+    let built = build(plan, options)?;
+    let mut running = Running {
+        receivers: JoinSet::new(),
+        loops: JoinSet::new(),
+        stop_receivers: CancellationToken::new(),
+        stop_loops: CancellationToken::new(),
+        logs: Vec::new(),
+        destinations: built.destinations,
+    };
+    for (path, destinations) in built.paths {
+        for (destination, batching) in destinations {
+            let reader = path.log.reader(&destination.name);
+            running.loops.spawn(delivery::run(
+                destination,
+                reader,
+                batching,
+                running.stop_loops.clone(),
+            ));
+        }
+        running.logs.push(path.log.clone());
+    }
+    for (id, receiver, outlet) in built.receivers {
+        let work = receiver.run(outlet, running.stop_receivers.clone());
+        running.receivers.spawn(async move { (id, work.await) });
+    }
+    Ok(running)
+}
+
+fn build(plan: &Plan, options: Options) -> Result<Built, StartError> {
+    let sockets: Arc<dyn Sockets> = Arc::new(BoundSockets::default());
+    let mut extensions = HashMap::new();
+    let context = |id: &ComponentId, extensions: &Arc<HashMap<_, _>>| BuildContext {
+        id: id.clone(),
+        extensions: extensions.clone(),
+        sockets: sockets.clone(),
+    };
+    let failed = |component: &str| {
+        let component = component.to_owned();
+        move |source| StartError { component, source }
+    };
+
+    let none = Arc::new(HashMap::new());
+    for id in &plan.service_extensions {
+        let component = &plan.extensions[id];
+        let extension = component
+            .config
+            .build(&context(id, &none))
+            .map_err(failed(&component.written))?;
+        extensions.insert(component.written.clone(), extension);
+    }
+    let extensions = Arc::new(extensions);
+
+    let mut destinations: BTreeMap<&ComponentId, Vec<Arc<Destination>>> = BTreeMap::new();
+    for id in plan.pipelines.iter().flat_map(|p| &p.exporters) {
+        if destinations.contains_key(id) {
+            continue;
+        }
+        let component = &plan.exporters[id];
+        let built = component
+            .config
+            .build(&context(id, &extensions))
+            .map_err(failed(&component.written))?;
+        let built = built.into_iter().map(|exporter| {
+            let name = if exporter.key.is_empty() {
+                component.written.clone()
+            } else {
+                format!("{}[{}]", component.written, exporter.key)
+            };
+            let pace = Pace::new(exporter.delivery.max_concurrency);
+            Arc::new(Destination {
+                name,
+                exporter: exporter.exporter,
+                delivery: exporter.delivery,
+                health: Arc::new(Health::default()),
+                pace,
+            })
+        });
+        destinations.insert(id, built.collect());
+    }
+
+    let mut paths = Vec::new();
+    let mut paths_of: BTreeMap<&ComponentId, Vec<Arc<Path>>> = BTreeMap::new();
+    for pipeline in &plan.pipelines {
+        let mut stages = Vec::new();
+        for id in &pipeline.processors {
+            let component = &plan.processors[id];
+            stages.push(
+                component
+                    .config
+                    .build(&context(id, &extensions))
+                    .map_err(failed(&component.written))?,
+            );
+        }
+        let default = stages.iter().find_map(|s| {
+            if let Stage::Batching(batching) = s {
+                Some(*batching)
+            } else {
+                None
+            }
+        });
+        let path = Arc::new(Path {
+            signal: signal(pipeline),
+            stages,
+            log: Log::in_memory(options.log_bytes),
+        });
+        let ends = pipeline
+            .exporters
+            .iter()
+            .flat_map(|id| &destinations[id])
+            .map(|destination| {
+                let own = &destination.delivery;
+                let batching = match default {
+                    Some(default) if !own.batching_is_explicit => Batching {
+                        max_bytes: own.batching.max_bytes,
+                        ..default
+                    },
+                    _ => own.batching,
+                };
+                (destination.clone(), batching)
+            });
+        paths.push((path.clone(), ends.collect()));
+        for id in &pipeline.receivers {
+            paths_of.entry(id).or_default().push(path.clone());
+        }
+    }
+
+    let mut receivers = Vec::new();
+    for (id, paths) in paths_of {
+        let component = &plan.receivers[id];
+        let receiver = component
+            .config
+            .build(&context(id, &extensions))
+            .map_err(failed(&component.written))?;
+        receivers.push((
+            id.clone(),
+            receiver,
+            Outlet::new(Box::new(Fanout { paths })),
+        ));
+    }
+    Ok(Built {
+        receivers,
+        paths,
+        destinations: destinations.into_values().flatten().collect(),
+    })
+}
+
+fn signal(pipeline: &Pipeline) -> Signal {
+    match pipeline.id.signal {
+        sluice_config::Signal::Logs => Signal::Logs,
+        sluice_config::Signal::Traces => Signal::Traces,
+        sluice_config::Signal::Metrics => Signal::Metrics,
+    }
+}
+
+impl Running {
+    /// Waits until a receiver ends by itself, which none does while all is well.
+    pub async fn failed(&mut self) -> String {
+        loop {
+            match self.receivers.join_next().await {
+                Some(Ok((id, Err(error)))) => return format!("receiver {id} ended: {error}"),
+                Some(Ok((id, Ok(())))) => return format!("receiver {id} ended by itself"),
+                Some(Err(panicked)) => return format!("a receiver ended unexpectedly: {panicked}"),
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    /// The destinations with their counts and states.
+    pub fn health(&self) -> impl Iterator<Item = (&str, &Arc<Health>)> {
+        self.destinations
+            .iter()
+            .map(|d| (d.name.as_str(), &d.health))
+    }
+
+    /// Ends the graph: takes no new request, delivers what was taken in, closes the exporters. At the deadline it gives
+    /// up on the rest: their senders were never told Ok. Says whether everything was delivered.
+    pub async fn drain(mut self, within: Duration) -> bool {
+        let deadline = Instant::now() + within;
+        self.stop_receivers.cancel();
+        while let Ok(Some(ended)) = timeout_at(deadline, self.receivers.join_next()).await {
+            if let Ok((id, Err(error))) = ended {
+                error!(receiver = %id, %error, "the receiver ended badly");
+            }
+        }
+        let mut complete = true;
+        for log in &self.logs {
+            complete &= timeout_at(deadline, log.drained()).await.is_ok();
+        }
+        if !complete {
+            let waiting: u64 = self.logs.iter().map(Log::waiting).sum();
+            warn!(
+                records = waiting,
+                "stopped before every exporter had taken these records; their senders were not told Ok"
+            );
+        }
+        self.stop_loops.cancel();
+        while self.loops.join_next().await.is_some() {}
+        for log in &self.logs {
+            log.close();
+        }
+        for destination in &self.destinations {
+            let _ = timeout_at(
+                deadline.max(Instant::now() + Duration::from_secs(1)),
+                destination.exporter.shutdown(),
+            )
+            .await;
+            let health = &destination.health;
+            info!(
+                exporter = destination.name,
+                sent = health.sent(),
+                refused = health.refused(),
+                failed_attempts = health.failed_attempts(),
+                "stopped"
+            );
+        }
+        complete
+    }
+}

@@ -1,0 +1,23 @@
+//! Builds the graph that a plan describes and runs it. Names no component.
+//!
+//! ```text
+//!  Receiver ─Outlet─▶ fanout ─▶ path: accept, stages ─▶ log ─▶ delivery loop ─▶ Exporter
+//!                        │                                        one each, own cursor, own pace
+//!                        └─▶ path of another pipeline
+//! ```
+
+mod accept;
+mod backoff;
+mod delivery;
+mod fanout;
+mod graph;
+mod health;
+mod pace;
+mod path;
+mod sockets;
+
+#[cfg(test)]
+mod tests;
+
+pub use graph::{Options, Running, StartError, start};
+pub use health::{Health, State};
