@@ -1,0 +1,209 @@
+//! The rest of `service`: extensions, telemetry, ledger.
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use sluice_component::ComponentId;
+
+use super::components::Components;
+use crate::diagnostic::suggestion;
+use crate::node::{Node, Value};
+use crate::{Block, Class, Diagnostic, Registry};
+
+const KEYS: &[&str] = &["extensions", "pipelines", "telemetry", "ledger"];
+
+/// Where records rest before they are acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Ledger {
+    /// Nowhere: a sender's OK means that every exporter delivered. Also when `service.ledger` is absent.
+    #[default]
+    None,
+}
+
+/// How Sluice's own logs look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Telemetry {
+    /// `service.telemetry.logs.level`; the default is `info`.
+    pub level: LogLevel,
+    /// `service.telemetry.logs.encoding`; the default is `console`.
+    pub encoding: Encoding,
+}
+
+/// The least severity that is logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// Everything.
+    #[serde(alias = "DEBUG")]
+    Debug,
+    /// What an operator may want to know.
+    #[default]
+    #[serde(alias = "INFO")]
+    Info,
+    /// What may need a hand.
+    #[serde(alias = "WARN")]
+    Warn,
+    /// What does not work.
+    #[serde(alias = "ERROR")]
+    Error,
+}
+
+/// The form of a log line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Encoding {
+    /// Text for people.
+    #[default]
+    Console,
+    /// One JSON object a line.
+    Json,
+}
+
+/// `service.telemetry` with the Collector's keys. Those that change nothing in Sluice yet are taken all the same.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct TelemetryBlock {
+    logs: LogsBlock,
+    metrics: Option<IgnoredAny>,
+    traces: Option<IgnoredAny>,
+    resource: Option<IgnoredAny>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct LogsBlock {
+    level: LogLevel,
+    encoding: Encoding,
+    development: Option<IgnoredAny>,
+    sampling: Option<IgnoredAny>,
+    disable_caller: Option<IgnoredAny>,
+    disable_stacktrace: Option<IgnoredAny>,
+    disable_zap_resource: Option<IgnoredAny>,
+    output_paths: Option<IgnoredAny>,
+    error_output_paths: Option<IgnoredAny>,
+    initial_fields: Option<IgnoredAny>,
+    processors: Option<IgnoredAny>,
+}
+
+#[derive(Default)]
+pub(super) struct Service {
+    pub(super) extensions: Vec<ComponentId>,
+    pub(super) telemetry: Telemetry,
+    pub(super) ledger: Ledger,
+}
+
+pub(super) fn read(
+    document: &Node,
+    registry: &Registry,
+    components: &Components,
+    found: &mut Vec<Diagnostic>,
+) -> Service {
+    let mut service = Service::default();
+    let Some(section) = document.get("service") else {
+        return service;
+    };
+    if !matches!(section.value.value, Value::Map(_)) && !section.value.is_null() {
+        found.push(Diagnostic::error(
+            section.key_span,
+            "`service` must be a mapping",
+        ));
+        return service;
+    }
+    for entry in section.value.entries() {
+        match entry.key.as_str() {
+            "pipelines" => {}
+            "extensions" => service.extensions = extensions(&entry.value, registry, components, found),
+            "telemetry" => match TelemetryBlock::deserialize(Block::new(&entry.value)) {
+                Ok(block) => {
+                    service.telemetry = Telemetry { level: block.logs.level, encoding: block.logs.encoding };
+                    warn_without_effect(&entry.value, &block, found);
+                }
+                Err(error) => found.push(error.into_diagnostic("service.telemetry", entry.key_span, &entry.value)),
+            },
+            "ledger" if entry.value.text() == Some("none") => {}
+            "ledger" => found.push(
+                Diagnostic::error(entry.key_span, "the durable log is not in this version: only `ledger: none` works")
+                    .with_help("write `ledger: none`: a sender then gets its OK when every exporter has delivered"),
+            ),
+            unknown => {
+                let diagnostic = Diagnostic::error(entry.key_span, format!("unknown key `{unknown}` in `service`"));
+                found.push(match suggestion("known keys", unknown, KEYS.iter().copied()) {
+                    Some(help) => diagnostic.with_help(help),
+                    None => diagnostic,
+                });
+            }
+        }
+    }
+    service
+}
+
+fn extensions(
+    list: &Node,
+    registry: &Registry,
+    components: &Components,
+    found: &mut Vec<Diagnostic>,
+) -> Vec<ComponentId> {
+    let Value::List(items) = &list.value else {
+        if !list.is_null() {
+            found.push(
+                Diagnostic::error(list.span, "`service.extensions` must be a list of ids")
+                    .with_help("write `extensions: [id, id]`"),
+            );
+        }
+        return Vec::new();
+    };
+    let mut ids = Vec::new();
+    for item in items {
+        match components
+            .extensions
+            .find(registry, Class::Extension, item, found)
+        {
+            Some((id, _)) if ids.contains(&id) => found.push(Diagnostic::error(
+                item.span,
+                format!("extension `{id}` is listed twice"),
+            )),
+            Some((id, _)) => ids.push(id),
+            None => {}
+        }
+    }
+    ids
+}
+
+/// Says which of the Collector's telemetry keys change nothing here.
+fn warn_without_effect(telemetry: &Node, block: &TelemetryBlock, found: &mut Vec<Diagnostic>) {
+    let logs = &block.logs;
+    let below_telemetry = [
+        ("metrics", &block.metrics),
+        ("traces", &block.traces),
+        ("resource", &block.resource),
+    ];
+    let below_logs = [
+        ("development", &logs.development),
+        ("sampling", &logs.sampling),
+        ("disable_caller", &logs.disable_caller),
+        ("disable_stacktrace", &logs.disable_stacktrace),
+        ("disable_zap_resource", &logs.disable_zap_resource),
+        ("output_paths", &logs.output_paths),
+        ("error_output_paths", &logs.error_output_paths),
+        ("initial_fields", &logs.initial_fields),
+        ("processors", &logs.processors),
+    ];
+    let mut warn = |node: Option<&Node>, path: &str, keys: &[(&str, &Option<IgnoredAny>)]| {
+        for (key, _) in keys.iter().filter(|(_, value)| value.is_some()) {
+            if let Some(entry) = node.and_then(|node| node.get(key)) {
+                found.push(
+                    Diagnostic::warning(
+                        entry.key_span,
+                        format!("`{path}.{key}` has no effect in this version"),
+                    )
+                    .with_help("it can stay; Sluice logs to standard error"),
+                );
+            }
+        }
+    };
+    warn(Some(telemetry), "service.telemetry", &below_telemetry);
+    warn(
+        telemetry.get("logs").map(|logs| &logs.value),
+        "service.telemetry.logs",
+        &below_logs,
+    );
+}

@@ -1,0 +1,5 @@
+mod fake;
+mod messages;
+mod reading;
+mod robust;
+mod secrets;
