@@ -103,7 +103,7 @@ impl Batch {
 
     /// Decodes the protobuf of an `Export{Logs,Trace,Metrics}ServiceRequest`. Strings stay in `wire`.
     ///
-    /// Rows take at most 16 MiB and four times the request.
+    /// Rows take at most 16 MiB and four times the request, and never more than 64 MiB.
     ///
     /// # Errors
     /// Whatever `prost` refuses, and rows over that bound.

@@ -14,6 +14,8 @@ use crate::{canon, check};
 pub(crate) const ROWS_BASE_BYTES: usize = 16 << 20;
 /// See [`ROWS_BASE_BYTES`].
 pub(crate) const ROWS_PER_WIRE: usize = 4;
+/// And never more than this, whatever the request's size: half a million records.
+pub(crate) const ROWS_MAX_BYTES: usize = 64 << 20;
 
 pub(crate) fn decode(signal: Signal, wire: Bytes) -> Result<Batch, DecodeError> {
     if wire.len() > MAX_BUFFER {
@@ -21,7 +23,7 @@ pub(crate) fn decode(signal: Signal, wire: Bytes) -> Result<Batch, DecodeError> 
     }
     let mut batch = Batch::new(signal);
     batch.wire = wire.clone();
-    let budget = ROWS_BASE_BYTES + ROWS_PER_WIRE * wire.len();
+    let budget = ROWS_MAX_BYTES.min(ROWS_BASE_BYTES + ROWS_PER_WIRE * wire.len());
     let mut decoder = Decoder {
         batch: &mut batch,
         buf: &wire,
@@ -40,6 +42,8 @@ struct Decoder<'d> {
     in_side: bool,
     budget: usize,
 }
+
+const TOO_MANY: &str = "more records and attributes than one request may have";
 
 /// Depth left inside each level: the request opens with [`DEPTH_LIMIT`].
 const GROUP_DEPTH: u32 = DEPTH_LIMIT - 1;
@@ -132,6 +136,7 @@ impl Decoder<'_> {
             parent: resource,
             ..EMPTY_LEVEL
         });
+        self.reserve_records(start, end)?;
         let mut canonical = true;
         let (mut scopes, mut urls) = (0, 0);
         let mut reader = Reader::new(self.buf, start, end);
@@ -180,6 +185,28 @@ impl Decoder<'_> {
         }
         if scopes > 1 || urls > 1 || !canonical {
             self.rewrite_level(index as usize, &schema::SCOPE, start, end, 3)?;
+        }
+        Ok(())
+    }
+
+    /// Makes room for a scope's records at once: a request with more of them than it may have is refused before any row
+    /// is made, and none is moved while they grow.
+    fn reserve_records(&mut self, start: usize, end: usize) -> Result<(), DecodeError> {
+        let mut reader = Reader::new(self.buf, start, end);
+        let mut records = 0;
+        while !reader.is_empty() {
+            let (tag, wire) = reader.key()?;
+            reader.skip(tag, wire, SCOPE_DEPTH)?;
+            records += usize::from(tag == 2);
+        }
+        if records * size_of::<RecordRow>() > self.budget {
+            return Err(DecodeError::TooLarge(TOO_MANY.into()));
+        }
+        // Doubling keeps many small scopes cheap; for a large one it would double the memory.
+        if records < 1024 {
+            self.batch.records.reserve(records);
+        } else {
+            self.batch.records.reserve_exact(records);
         }
         Ok(())
     }
@@ -657,9 +684,7 @@ impl Decoder<'_> {
                 self.budget = left;
                 Ok(())
             }
-            None => Err(DecodeError::TooLarge(
-                "more records and attributes than a request of this size may have".into(),
-            )),
+            None => Err(DecodeError::TooLarge(TOO_MANY.into())),
         }
     }
 }

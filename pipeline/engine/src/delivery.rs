@@ -130,7 +130,7 @@ struct Owed(Vec<Range<u32>>);
 
 impl Owed {
     fn all(lease: &Lease) -> Self {
-        Self(Vec::from([0..lease.batch.len() as u32]))
+        Self(std::iter::once(0..lease.batch.len() as u32).collect())
     }
 
     fn is_empty(&self) -> bool {

@@ -5,6 +5,7 @@ use http::HeaderMap;
 use sluice_batch::{Batch, DecodeError, Signal};
 use sluice_component::{Outlet, Undelivered};
 use sluice_net::{Gate, Intake, Outcome, Payload};
+use tokio::sync::Semaphore;
 
 use crate::answer::{Failure, Partial};
 
@@ -20,7 +21,14 @@ pub(crate) struct Door {
     outlet: Outlet,
     gate: Gate,
     pub(crate) intake: Intake,
+    /// Places for large bodies to become rows in: what that takes is charged only once it is known.
+    decoding: Semaphore,
 }
+
+/// Bodies up to this many bytes become rows without a place.
+const SMALL_BODY_BYTES: usize = 4 << 20;
+/// Large bodies that become rows at once.
+const DECODING_AT_ONCE: usize = 2;
 
 impl Door {
     pub(crate) fn new(outlet: Outlet, gate: Gate, intake: Intake) -> Self {
@@ -28,6 +36,7 @@ impl Door {
             outlet,
             gate,
             intake,
+            decoding: Semaphore::new(DECODING_AT_ONCE),
         }
     }
 
@@ -45,6 +54,11 @@ impl Door {
         payload: Payload,
     ) -> Result<Option<Partial>, Failure> {
         let Payload { bytes, mut charge } = payload;
+        let place = if bytes.len() > SMALL_BODY_BYTES {
+            self.decoding.acquire().await.ok()
+        } else {
+            None
+        };
         let batch = decode(signal, form, bytes)?;
         if batch.memory() > self.intake.admission.limit() {
             return Err(Failure::too_large(
@@ -54,6 +68,7 @@ impl Door {
         charge
             .raise_to(batch.memory())
             .map_err(|full| Failure::of_intake(full.into()))?;
+        drop(place);
         if batch.is_empty() {
             return Ok(None);
         }

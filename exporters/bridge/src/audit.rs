@@ -1,0 +1,222 @@
+//! What every destination wants to know of a record: whether it is an audit event, and the view of it that people read.
+//!
+//! An audit event's body is the source's own object; what a receiver derived from it stands in attributes beside it, in
+//! a scope named `audit`.
+
+use std::borrow::Cow;
+
+use sluice_batch::{Attributes, Map, Record, Value};
+use sluice_component::audit;
+pub(crate) use sluice_component::audit::event_id;
+
+/// The scope in which receivers put the audit events that they normalise.
+const NORMALISED_SCOPE: &str = "audit";
+
+/// An audit event.
+#[derive(Clone, Copy)]
+pub(crate) struct AuditEvent<'a> {
+    record: Record<'a>,
+    /// The source's own object.
+    pub(crate) object: Option<Map<'a>>,
+}
+
+impl<'a> AuditEvent<'a> {
+    /// The record as an audit event, if it is one.
+    pub(crate) fn of(record: Record<'a>) -> Option<Self> {
+        audit::is_event(record).then(|| Self {
+            record,
+            object: record.body().as_map(),
+        })
+    }
+
+    /// What was decided, in the source's own word.
+    pub(crate) fn decision(&self) -> Option<Cow<'a, str>> {
+        text(self.record.get("ai.policy.decision"))
+            .or_else(|| self.member("decision"))
+            .or_else(|| text(self.record.get("decision")))
+            .or_else(|| {
+                if self.is_admin_action() {
+                    None
+                } else {
+                    self.member("action")
+                }
+            })
+    }
+
+    /// Whether this is an administrator's action and no decision about a request.
+    pub(crate) fn is_admin_action(&self) -> bool {
+        self.record.name() == "ai.gateway.admin_action"
+            || self.record.get("ai.admin.action").is_some()
+    }
+
+    /// The line that people read: `policy decision: rewrite`, `admin action: provider_key.rotate`.
+    pub(crate) fn message(&self) -> String {
+        if self.is_admin_action() {
+            let action = text(self.record.get("ai.admin.action")).or_else(|| self.member("action"));
+            return format!("admin action: {}", action.as_deref().unwrap_or("unknown"));
+        }
+        match self.decision() {
+            Some(decision) => format!("policy decision: {decision}"),
+            None if self.record.name().is_empty() => "policy decision: unknown".to_owned(),
+            None => self.record.name().to_owned(),
+        }
+    }
+
+    /// Who produced it, as host names are written: `policy-gateway` for `policy_gateway`.
+    pub(crate) fn source(&self) -> Option<String> {
+        self.member("source")
+            .or_else(|| text(self.record.resource().get("service.name")))
+            .map(|source| source.replace('_', "-"))
+    }
+
+    /// The project that it belongs to.
+    pub(crate) fn project(&self) -> Option<Cow<'a, str>> {
+        text(self.record.get("ai.project.id")).or_else(|| self.member("project_id"))
+    }
+
+    /// Attributes that say more than the object does: all, except the view that a receiver derived from the object.
+    pub(crate) fn further_attributes(
+        &self,
+    ) -> impl Iterator<Item = (&'a str, Value<'a>)> + use<'a> {
+        let is_view_left_out =
+            self.object.is_some() && self.record.scope().name() == NORMALISED_SCOPE;
+        self.record
+            .attributes()
+            .iter()
+            .filter(move |(key, _)| !(is_view_left_out && is_normalised_view(key)))
+    }
+
+    fn member(&self, key: &str) -> Option<Cow<'a, str>> {
+        text(self.object?.get(key))
+    }
+}
+
+/// Whether an attribute only repeats, in OpenTelemetry's words, what an audit event's object says in its own.
+fn is_normalised_view(key: &str) -> bool {
+    // What a receiver found odd about the event stands nowhere else.
+    (key.starts_with("ai.") && !key.starts_with("ai.audit."))
+        || matches!(
+            key,
+            "log.record.uid" | "user.id" | "gen_ai.request.model" | "client.address"
+        )
+}
+
+/// A scalar as text; nothing for absent, empty or nested values.
+pub(crate) fn text(value: Option<Value<'_>>) -> Option<Cow<'_, str>> {
+    match value? {
+        Value::Empty | Value::Array(_) | Value::Map(_) => None,
+        scalar => Some(scalar.to_text()).filter(|text| !text.is_empty()),
+    }
+}
+
+/// Attributes of the resource, without those that the record sets itself.
+pub(crate) fn resource_attributes<'a>(
+    record: Record<'a>,
+) -> impl Iterator<Item = (&'a str, Value<'a>)> {
+    let own: Attributes<'a> = record.attributes();
+    record
+        .resource()
+        .attributes()
+        .iter()
+        .filter(move |(key, _)| own.get(key).is_none())
+}
+
+/// The value of an attribute of the record, else of its resource.
+pub(crate) fn attribute<'a>(record: Record<'a>, key: &str) -> Option<Cow<'a, str>> {
+    text(record.get(key)).or_else(|| text(record.resource().get(key)))
+}
+
+#[cfg(test)]
+mod tests {
+    use sluice_batch::{Batch, Signal, ValueBuf};
+
+    use super::*;
+    use crate::tests::audit_batch;
+
+    fn record(scope: &str, name: &str, body: &str, attributes: &[(&str, &str)]) -> Batch {
+        let mut batch = Batch::new(Signal::Logs);
+        batch.push_scope(&[], scope);
+        let mut record = batch.push_log();
+        record.set_name(name);
+        record.set_body(
+            ValueBuf::from_json(body.as_bytes())
+                .expect("JSON")
+                .as_value(),
+        );
+        attributes
+            .iter()
+            .for_each(|(key, value)| record.set(key, Value::Str(value)));
+        batch
+    }
+
+    #[test]
+    fn an_audit_event_is_told_by_its_name_or_by_a_decision() {
+        for (name, body, attributes, expected) in [
+            ("ai.policy.decision", "{}", &[][..], true),
+            ("ai.", "null", &[][..], true),
+            ("", r#"{"decision":"allow"}"#, &[][..], true),
+            ("", r#""text""#, &[("decision", "allow")][..], true),
+            (
+                "http.request",
+                r#"{"inner":{"decision":"allow"}}"#,
+                &[][..],
+                false,
+            ),
+            ("aim", r#""decision""#, &[("ai.policy.id", "x")][..], false),
+        ] {
+            let batch = record("", name, body, attributes);
+            assert_eq!(
+                AuditEvent::of(batch.record(0)).is_some(),
+                expected,
+                "{name} {body}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_normalised_view_is_left_out_only_where_a_receiver_made_it() {
+        let further = |batch: &Batch| {
+            let audit = AuditEvent::of(batch.record(0)).expect("an audit event");
+            audit
+                .further_attributes()
+                .map(|(key, _)| key.to_owned())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(further(&audit_batch(&["e"])), ["data.classification"]);
+        let view = [("ai.policy.id", "p"), ("user.id", "u")];
+        let mut odd = audit_batch(&["e"]);
+        odd.record_mut(0)
+            .set("ai.audit.time_error", Value::Str("unparseable"));
+        assert_eq!(
+            further(&odd),
+            ["data.classification", "ai.audit.time_error"]
+        );
+        let from_elsewhere = record("my.gateway", "ai.policy.decision", "{}", &view);
+        assert_eq!(further(&from_elsewhere), ["ai.policy.id", "user.id"]);
+        let without_object = record("audit", "ai.policy.decision", r#""text""#, &view);
+        assert_eq!(further(&without_object), ["ai.policy.id", "user.id"]);
+    }
+
+    #[test]
+    fn people_read_the_decision_or_the_action() {
+        let message = |name: &str, body: &str| {
+            let batch = record("", name, body, &[]);
+            AuditEvent::of(batch.record(0))
+                .expect("an audit event")
+                .message()
+        };
+        assert_eq!(
+            message("ai.policy.decision", r#"{"decision":"refuse"}"#),
+            "policy decision: refuse"
+        );
+        assert_eq!(
+            message("ai.policy.decision", r#"{"action":"block"}"#),
+            "policy decision: block"
+        );
+        assert_eq!(
+            message("ai.gateway.admin_action", r#"{"action":"key.rotate"}"#),
+            "admin action: key.rotate"
+        );
+        assert_eq!(message("ai.other", "{}"), "ai.other");
+    }
+}

@@ -1,0 +1,232 @@
+//! The document of a record, in each mapping mode.
+//!
+//! `source` is the audit trail's own: the members of the source's object, `@timestamp`, and everything else that is
+//! known under `otel`. The other modes are those of the OpenTelemetry Collector's exporter.
+
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+use sluice_batch::{Attributes, Record, Value};
+
+use super::config::MappingMode;
+use crate::audit::{AuditEvent, resource_attributes};
+use crate::json::{Object, hex_id};
+
+/// Writes a document on one line.
+pub(super) fn write(record: Record<'_>, mode: MappingMode, time: u64, out: &mut Vec<u8>) {
+    let mut document = Object::open(out);
+    match mode {
+        MappingMode::Source => source(record, time, &mut document),
+        MappingMode::Otel => otel(record, time, &mut document),
+        MappingMode::None => plain(
+            record,
+            time,
+            ["Attributes.", "Resource.", "Scope."],
+            &mut document,
+        ),
+        MappingMode::Raw => plain(record, time, ["", "Resource.", "Scope."], &mut document),
+        MappingMode::Bodymap => match record.body() {
+            Value::Map(body) => {
+                if body.get("@timestamp").is_none() {
+                    document.text("@timestamp", &iso(time));
+                }
+                document.members(body, str::is_empty);
+            }
+            // The Collector drops these; here they keep the shape that loses nothing.
+            _ => otel(record, time, &mut document),
+        },
+    }
+    document.close();
+}
+
+fn source(record: Record<'_>, time: u64, document: &mut Object<'_>) {
+    let body = record.body().as_map();
+    let has = |key: &str| body.is_some_and(|body| body.get(key).is_some());
+    if !has("@timestamp") {
+        document.text("@timestamp", &iso(time));
+    }
+    match body {
+        // An empty key is refused by Elasticsearch, so it goes beside.
+        Some(body) => document.members(body, str::is_empty),
+        None => document.value("body", record.body()),
+    }
+    let beside = if has("otel") { "_otel" } else { "otel" };
+    document.object(beside, |otel| {
+        otel.text_if_any("event_name", record.name());
+        otel.text_if_any("severity_text", record.severity_text());
+        if record.severity_number() != 0 {
+            otel.number("severity_number", record.severity_number().into());
+        }
+        otel.text_if_any("trace_id", &hex_id(record.trace_id()));
+        otel.text_if_any("span_id", &hex_id(record.span_id()));
+        if record.observed_time() != 0 {
+            otel.text("observed_timestamp", &iso(record.observed_time()));
+        }
+        otel.text_if_any(
+            "event_id",
+            &crate::audit::event_id(record).unwrap_or_default(),
+        );
+        if let Some(unnamed) = body.and_then(|body| body.get("")) {
+            otel.value("unnamed", unnamed);
+        }
+        if let Some(audit) = AuditEvent::of(record) {
+            members(otel, "attributes", audit.further_attributes());
+        }
+        members(otel, "resource", resource_attributes(record));
+    });
+}
+
+fn otel(record: Record<'_>, time: u64, document: &mut Object<'_>) {
+    document.text("@timestamp", &iso(time));
+    if record.observed_time() != 0 {
+        document.text("observed_timestamp", &iso(record.observed_time()));
+    }
+    document.text_if_any("severity_text", record.severity_text());
+    if record.severity_number() != 0 {
+        document.number("severity_number", record.severity_number().into());
+    }
+    document.text_if_any("trace_id", &hex_id(record.trace_id()));
+    document.text_if_any("span_id", &hex_id(record.span_id()));
+    document.text_if_any("event_name", record.name());
+    members(
+        document,
+        "attributes",
+        record
+            .attributes()
+            .iter()
+            .filter(|(key, _)| !is_routing(key)),
+    );
+    document.object("resource", |resource| {
+        members(
+            resource,
+            "attributes",
+            record
+                .resource()
+                .attributes()
+                .iter()
+                .filter(|(key, _)| !is_routing(key)),
+        );
+        resource.text_if_any("schema_url", record.resource().schema_url());
+    });
+    document.object("scope", |scope| {
+        scope.text_if_any("name", record.scope().name());
+        scope.text_if_any("version", record.scope().version());
+        members(
+            scope,
+            "attributes",
+            record
+                .scope()
+                .attributes()
+                .iter()
+                .filter(|(key, _)| !is_routing(key)),
+        );
+    });
+    match record.body() {
+        Value::Empty => {}
+        body @ Value::Map(_) => document.object("body", |out| out.value("structured", body)),
+        body @ Value::Array(array) => document.object("body", |out| {
+            if array.iter().all(|item| item.as_map().is_some()) {
+                out.value("structured", body);
+            } else {
+                out.object("structured", |out| out.value("value", body));
+            }
+        }),
+        scalar => document.object("body", |out| out.text("text", &scalar.to_text())),
+    }
+}
+
+/// Modes `none` and `raw`: everything at the top level under prefixed names.
+fn plain(
+    record: Record<'_>,
+    time: u64,
+    [attributes, resource, scope]: [&str; 3],
+    document: &mut Object<'_>,
+) {
+    const OWN: [&str; 7] = [
+        "@timestamp",
+        "SeverityText",
+        "SeverityNumber",
+        "TraceId",
+        "SpanId",
+        "TraceFlags",
+        "Body",
+    ];
+    document.text("@timestamp", &iso(time));
+    document.text_if_any("SeverityText", record.severity_text());
+    if record.severity_number() != 0 {
+        document.number("SeverityNumber", record.severity_number().into());
+    }
+    document.text_if_any("TraceId", &hex_id(record.trace_id()));
+    document.text_if_any("SpanId", &hex_id(record.span_id()));
+    document.number("TraceFlags", record.flags().into());
+    if !record.body().is_empty() {
+        document.value("Body", record.body());
+    }
+    for (key, value) in unique(record.attributes()).filter(|(key, _)| !is_routing(key)) {
+        let name: Cow<'_, str> = if attributes.is_empty() && (OWN.contains(&key) || key.is_empty())
+        {
+            Cow::Owned(format!("Attributes.{key}"))
+        } else {
+            Cow::Owned(format!("{attributes}{key}"))
+        };
+        document.value(&name, value);
+    }
+    for (key, value) in unique(record.resource().attributes()).filter(|(key, _)| !is_routing(key)) {
+        document.value(&format!("{resource}{key}"), value);
+    }
+    document.text_if_any(&format!("{scope}name"), record.scope().name());
+    document.text_if_any(&format!("{scope}version"), record.scope().version());
+    for (key, value) in
+        unique(record.scope().attributes()).filter(|(key, _)| !["name", "version"].contains(key))
+    {
+        document.value(&format!("{scope}{key}"), value);
+    }
+}
+
+/// An object of attributes, each key once; nothing when there is none.
+fn members<'a>(
+    object: &mut Object<'_>,
+    key: &str,
+    attributes: impl Iterator<Item = (&'a str, Value<'a>)>,
+) {
+    let mut attributes = attributes.peekable();
+    if attributes.peek().is_none() {
+        return;
+    }
+    let mut seen: Vec<&str> = Vec::new();
+    object.object(key, |object| {
+        for (key, value) in attributes {
+            if !seen.contains(&key) {
+                seen.push(key);
+                object.value(if key.is_empty() { "unnamed" } else { key }, value);
+            }
+        }
+    });
+}
+
+/// Attributes, each key once: Elasticsearch refuses an object with the same key twice.
+fn unique<'a>(attributes: Attributes<'a>) -> impl Iterator<Item = (&'a str, Value<'a>)> {
+    let mut seen: Vec<&str> = Vec::new();
+    attributes.iter().filter(move |(key, _)| {
+        let is_new = !seen.contains(key);
+        seen.push(key);
+        is_new
+    })
+}
+
+/// Attributes that say where a document goes and are no part of it.
+fn is_routing(key: &str) -> bool {
+    key.starts_with("data_stream.")
+        || key.starts_with("elastic.mapping.")
+        || matches!(
+            key,
+            "elasticsearch.index" | "elasticsearch.document_id" | "elasticsearch.ingest_pipeline"
+        )
+}
+
+/// RFC 3339 with the precision that the time has; every date mapping reads it.
+fn iso(nanos: u64) -> String {
+    Timestamp::from_nanosecond(i128::from(nanos))
+        .unwrap_or_default()
+        .to_string()
+}

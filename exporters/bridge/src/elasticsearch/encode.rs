@@ -1,0 +1,187 @@
+//! Records as `_bulk` lines: the action, then the document.
+
+use std::borrow::Cow;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use aws_lc_rs::digest;
+use sluice_batch::{Batch, Record};
+use sluice_component::BuildError;
+
+use super::config::{Config, IdMode, MappingMode};
+use super::document;
+use super::index::{IndexPattern, data_stream, sanitised};
+use crate::audit::{AuditEvent, attribute, event_id, text};
+use crate::delivery::{Payload, Verdicts};
+use crate::json::Object;
+
+/// Elasticsearch's longest `_id`, in bytes.
+const MAX_ID: usize = 512;
+/// A larger document is refused before it meets `http.max_content_length`.
+const MAX_DOCUMENT: usize = 50_000_000;
+
+/// Writes bulk lines.
+#[derive(Debug)]
+pub(super) struct Encoder {
+    index: Option<IndexPattern>,
+    /// Separator and date behind a name that the record gives (`logstash_format`).
+    suffix: Option<(String, IndexPattern)>,
+    mode: Option<MappingMode>,
+    dynamic_id: bool,
+    id_from_event: bool,
+    dynamic_pipeline: bool,
+}
+
+impl Encoder {
+    pub(super) fn new(config: &Config) -> Result<Self, BuildError> {
+        let wrong = |key: &'static str| move |error: String| BuildError(format!("{key}: {error}"));
+        let suffix = if config.logstash_format.enabled && config.index_text().is_none() {
+            let date = IndexPattern::parse(&config.logstash_format.date_format)
+                .map_err(wrong("logstash_format.date_format"))?;
+            Some((config.logstash_format.prefix_separator.clone(), date))
+        } else {
+            None
+        };
+        Ok(Self {
+            index: config
+                .index_text()
+                .map(|text| IndexPattern::parse(&text))
+                .transpose()
+                .map_err(wrong("index"))?,
+            suffix,
+            mode: config.mapping.mode,
+            dynamic_id: config.logs_dynamic_id.enabled,
+            id_from_event: config.id_mode == IdMode::Event,
+            dynamic_pipeline: config.logs_dynamic_pipeline.enabled,
+        })
+    }
+
+    /// The batch as bulk lines; documents that can never be sent get their verdict here.
+    pub(super) fn encode(&self, batch: &Batch, verdicts: &mut Verdicts) -> Payload<()> {
+        let mut payload = Payload::new(());
+        // Index names of one batch are few: the last one is kept for the next record of the same hour.
+        let mut last: Option<(u64, String)> = None;
+        for record in batch.records() {
+            let time = match record.event_time() {
+                // `@timestamp` must be there; a record without any time has never been anywhere else.
+                0 => SystemTime::now()
+                    .duration_since(UNIX_EPOCH)
+                    .map_or(0, |d| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX)),
+                time => time,
+            };
+            let mode = self.mode(record);
+            let index: Cow<'_, str> = match (&self.index, &mut last) {
+                (Some(pattern), last) => {
+                    let hour = time / 3_600_000_000_000;
+                    if last.as_ref().is_none_or(|(of, _)| *of != hour) {
+                        *last = Some((hour, pattern.name(time).into_owned()));
+                    }
+                    last.as_ref()
+                        .map_or(Cow::Borrowed(""), |(_, name)| Cow::Borrowed(name.as_str()))
+                }
+                (None, _) => Cow::Owned(self.dynamic_index(record, mode, time)),
+            };
+            let pushed = payload.push(record.index(), MAX_DOCUMENT, |out| {
+                self.action(record, &index, out);
+                out.push(b'\n');
+                document::write(record, mode, time, out);
+                out.push(b'\n');
+            });
+            if let Err(size) = pushed {
+                let position = u32::try_from(record.index()).unwrap_or(u32::MAX);
+                verdicts.refuse(
+                    [position],
+                    &format!("the document takes {size} bytes, more than {MAX_DOCUMENT}"),
+                );
+            }
+        }
+        payload
+    }
+
+    fn mode(&self, record: Record<'_>) -> MappingMode {
+        self.mode.unwrap_or_else(|| match AuditEvent::of(record) {
+            Some(AuditEvent {
+                object: Some(_), ..
+            }) => MappingMode::Source,
+            _ => MappingMode::Otel,
+        })
+    }
+
+    fn action(&self, record: Record<'_>, index: &str, out: &mut Vec<u8>) {
+        let mut line = Object::open(out);
+        line.object("create", |action| {
+            action.text("_index", index);
+            let written = self
+                .dynamic_id
+                .then(|| attribute(record, "elasticsearch.document_id"))
+                .flatten();
+            let id = written.or_else(|| {
+                if self.id_from_event {
+                    event_id(record)
+                } else {
+                    None
+                }
+            });
+            if let Some(id) = id {
+                action.text("_id", &bounded(id));
+            }
+            if self.dynamic_pipeline
+                && let Some(pipeline) = attribute(record, "elasticsearch.ingest_pipeline")
+            {
+                action.text("pipeline", &pipeline);
+            }
+        });
+        line.close();
+    }
+
+    /// The index that the record names, else a data stream for what it is.
+    fn dynamic_index(&self, record: Record<'_>, mode: MappingMode, time: u64) -> String {
+        let named = attribute(record, "elasticsearch.index")
+            .or_else(|| text(record.scope().get("elasticsearch.index")));
+        let name = match named {
+            Some(name) => sanitised(&name),
+            None => {
+                let routed = |key| attribute(record, key).or_else(|| text(record.scope().get(key)));
+                let audit = AuditEvent::of(record)
+                    .and_then(|audit| audit.source())
+                    .map(|source| format!("{source}.audit"));
+                let mut dataset = routed("data_stream.dataset")
+                    .map(Cow::into_owned)
+                    .or(audit)
+                    .unwrap_or_else(|| "generic".to_owned());
+                if mode == MappingMode::Otel && !dataset.ends_with(".otel") {
+                    // The stock template of OpenTelemetry-native documents matches this name.
+                    dataset.push_str(".otel");
+                }
+                data_stream(
+                    &dataset,
+                    &routed("data_stream.namespace").unwrap_or(Cow::Borrowed("default")),
+                )
+            }
+        };
+        match &self.suffix {
+            Some((separator, date)) => format!("{name}{separator}{}", date.name(time)),
+            None => name,
+        }
+    }
+}
+
+/// An id that Elasticsearch takes: a longer one is told by its SHA-256.
+fn bounded(id: Cow<'_, str>) -> Cow<'_, str> {
+    if id.len() <= MAX_ID {
+        id
+    } else {
+        Cow::Owned(hex::encode(digest::digest(&digest::SHA256, id.as_bytes())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_of_512_bytes_stays_and_one_of_513_becomes_its_hash() {
+        let longest = "x".repeat(512);
+        assert_eq!(bounded(Cow::Borrowed(&longest)), longest);
+        assert_eq!(bounded(Cow::Owned("x".repeat(513))).len(), 64);
+    }
+}

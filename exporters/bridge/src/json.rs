@@ -1,0 +1,178 @@
+//! JSON members, written straight into a request's body.
+
+use sluice_batch::{Map, Value};
+
+/// An object under construction at the end of a body. Members come in the order in which they are written.
+pub(crate) struct Object<'o> {
+    out: &'o mut Vec<u8>,
+    is_empty: bool,
+}
+
+impl<'o> Object<'o> {
+    /// Opens an object.
+    pub(crate) fn open(out: &'o mut Vec<u8>) -> Self {
+        out.push(b'{');
+        Self {
+            out,
+            is_empty: true,
+        }
+    }
+
+    /// Closes it.
+    pub(crate) fn close(self) {
+        self.out.push(b'}');
+    }
+
+    /// Writes a key; the caller appends its value.
+    pub(crate) fn key(&mut self, key: &str) -> &mut Vec<u8> {
+        if !std::mem::take(&mut self.is_empty) {
+            self.out.push(b',');
+        }
+        Value::Str(key).write_json(self.out);
+        self.out.push(b':');
+        self.out
+    }
+
+    /// A member.
+    pub(crate) fn value(&mut self, key: &str, value: Value<'_>) {
+        value.write_json(self.key(key));
+    }
+
+    /// A text member.
+    pub(crate) fn text(&mut self, key: &str, text: &str) {
+        self.value(key, Value::Str(text));
+    }
+
+    /// A text member, unless it is empty.
+    pub(crate) fn text_if_any(&mut self, key: &str, text: &str) {
+        if !text.is_empty() {
+            self.text(key, text);
+        }
+    }
+
+    /// A whole number.
+    pub(crate) fn number(&mut self, key: &str, number: i64) {
+        self.value(key, Value::Int(number));
+    }
+
+    /// Members of a map, each key once (its first value): a second `a` makes an object that some destinations refuse.
+    /// Keys that `skip` names are left out.
+    pub(crate) fn members(&mut self, map: Map<'_>, skip: impl Fn(&str) -> bool) {
+        let mut seen: Vec<&str> = Vec::with_capacity(32);
+        for (key, value) in map.iter() {
+            if !seen.contains(&key) {
+                seen.push(key);
+                if !skip(key) {
+                    self.value(key, value);
+                }
+            }
+        }
+    }
+
+    /// A nested object.
+    pub(crate) fn object(&mut self, key: &str, fill: impl FnOnce(&mut Object<'_>)) {
+        let mut inner = Object::open(self.key(key));
+        fill(&mut inner);
+        inner.close();
+    }
+}
+
+/// Lower-case hex of an id, as text.
+pub(crate) fn hex_id(id: &[u8]) -> String {
+    hex::encode(id)
+}
+
+/// A value as indexed fields and flat attributes take it: nested maps end up as `a.b.c` members, to `depth` levels
+/// (deeper ones as JSON text); arrays of scalars as arrays of texts, all other arrays as JSON text; nothing as `""`.
+pub(crate) fn flatten(
+    key: &str,
+    value: Value<'_>,
+    depth: usize,
+    write: &mut impl FnMut(&str, Value<'_>),
+) {
+    match value {
+        Value::Map(map) if depth > 0 && !map.is_empty() => {
+            for (inner, value) in map.iter() {
+                flatten(&format!("{key}.{inner}"), value, depth - 1, write);
+            }
+        }
+        Value::Empty => write(key, Value::Str("")),
+        Value::Map(_) => write(key, Value::Str(&as_json(value))),
+        Value::Array(array) => {
+            let is_flat = array
+                .iter()
+                .all(|item| !matches!(item, Value::Map(_) | Value::Array(_) | Value::Empty));
+            if !is_flat {
+                write(key, Value::Str(&as_json(value)));
+            } else if array.iter().all(|item| matches!(item, Value::Str(_))) {
+                write(key, value);
+            } else {
+                let texts: Vec<_> = array.iter().map(Value::to_text).collect();
+                write(
+                    key,
+                    sluice_batch::ValueBuf::array(texts.iter().map(|text| Value::Str(text)))
+                        .as_value(),
+                );
+            }
+        }
+        scalar => write(key, scalar),
+    }
+}
+
+/// A value as JSON text.
+pub(crate) fn as_json(value: Value<'_>) -> String {
+    let mut out = Vec::new();
+    value.write_json(&mut out);
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sluice_batch::ValueBuf;
+
+    fn flat(json: &str) -> String {
+        let value = ValueBuf::from_json(json.as_bytes()).expect("JSON");
+        let mut out = Vec::new();
+        let mut object = Object::open(&mut out);
+        flatten("k", value.as_value(), 2, &mut |key, value| {
+            object.value(key, value)
+        });
+        object.close();
+        String::from_utf8(out).expect("JSON is UTF-8")
+    }
+
+    #[test]
+    fn nested_values_become_flat_members_and_nothing_is_lost() {
+        for (json, expected) in [
+            ("1", r#"{"k":1}"#),
+            ("null", r#"{"k":""}"#),
+            ("{}", r#"{"k":"{}"}"#),
+            ("[]", r#"{"k":[]}"#),
+            (r#"["a","b"]"#, r#"{"k":["a","b"]}"#),
+            (r#"[1,true]"#, r#"{"k":["1","true"]}"#),
+            (r#"[1,[2]]"#, r#"{"k":"[1,[2]]"}"#),
+            (r#"[{"a":1}]"#, r#"{"k":"[{\"a\":1}]"}"#),
+            (
+                r#"{"a":{"b":1,"c":{"d":2}}}"#,
+                r#"{"k.a.b":1,"k.a.c":"{\"d\":2}"}"#,
+            ),
+        ] {
+            assert_eq!(flat(json), expected, "{json}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_stands_twice_is_written_once_with_its_first_value() {
+        let map = ValueBuf::map([
+            ("a", Value::Int(1)),
+            ("b", Value::Int(2)),
+            ("a", Value::Int(3)),
+        ]);
+        let mut out = Vec::new();
+        let mut object = Object::open(&mut out);
+        object.members(map.as_value().as_map().expect("a map"), |key| key == "b");
+        object.close();
+        assert_eq!(out, br#"{"a":1}"#);
+    }
+}

@@ -1,0 +1,6 @@
+//! `otlp_grpc` (also `otlp`): OTLP over gRPC.
+
+mod config;
+mod exporter;
+
+pub use config::Config;
