@@ -82,6 +82,8 @@ pub struct Batch {
     pub(crate) attributes: Vec<Attribute>,
     /// Whether records were taken out: then what they leave empty is not written.
     pub(crate) pruned: bool,
+    /// See [`Batch::searched`].
+    pub(crate) searched: u64,
 }
 
 impl Batch {
@@ -98,6 +100,7 @@ impl Batch {
             records: Vec::new(),
             attributes: Vec::new(),
             pruned: false,
+            searched: 0,
         }
     }
 
@@ -298,12 +301,24 @@ impl Batch {
             self.push_scope(&[], "");
         }
         let parent = (self.scopes.len() - 1) as u32;
+        self.searched = 0;
         self.records.push(RecordRow {
             dirty: true,
             ..RecordRow::new(RecordKind::Log, Text::EMPTY, parent)
         });
         let index = self.records.len() - 1;
         RecordMut { batch: self, index }
+    }
+
+    /// The marks for which every value of every record was searched: a record without such a mark holds nothing of it.
+    #[must_use]
+    pub fn searched(&self) -> u64 {
+        self.searched
+    }
+
+    /// Says that every value of every record was searched for what these marks mean.
+    pub fn set_searched(&mut self, marks: u64) {
+        self.searched |= marks;
     }
 
     /// The request's bytes, for a scan to look at. They hold what edits took away: **never write them anywhere**.

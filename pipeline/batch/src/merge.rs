@@ -33,6 +33,7 @@ impl Batch {
     #[must_use]
     pub fn slice(&self, records: Range<usize>) -> Self {
         let mut part = Self::new(self.signal());
+        part.searched = self.searched;
         let copies_wire = self.live_bytes(records.clone()) * WORTH_KEEPING < self.wire.len();
         if !copies_wire {
             part.wire = self.wire.clone();
@@ -157,6 +158,7 @@ impl Batch {
                 ..*row
             }));
         self.pruned |= other.pruned;
+        self.searched &= other.searched;
     }
 
     fn live_bytes(&self, records: Range<usize>) -> usize {

@@ -4,11 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sluice_batch::Signal;
 use sluice_component::{
     Batching, BoxError, BuildContext, BuildError, ComponentId, Outlet, Receiver, Sockets, Stage,
 };
-use sluice_config::{Pipeline, Plan};
+use sluice_config::Plan;
 use sluice_ledger::Log;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
@@ -39,12 +38,12 @@ impl Default for Options {
 
 /// Why a valid plan could not be started; nothing was started then.
 #[derive(Debug, thiserror::Error)]
-#[error("{component}: {source}")]
+#[error("{component}: {why}")]
 pub struct StartError {
     /// The component's id in the file.
     pub component: String,
     /// What stands in the way.
-    pub source: BuildError,
+    pub why: BuildError,
 }
 
 /// A running graph. Dropping it abandons everything; [`Running::drain`] ends it well.
@@ -120,7 +119,7 @@ fn build(plan: &Plan, options: Options) -> Result<Built, StartError> {
     };
     let failed = |component: &str| {
         let component = component.to_owned();
-        move |source| StartError { component, source }
+        move |why| StartError { component, why }
     };
 
     let none = Arc::new(HashMap::new());
@@ -183,7 +182,7 @@ fn build(plan: &Plan, options: Options) -> Result<Built, StartError> {
             }
         });
         let path = Arc::new(Path {
-            signal: signal(pipeline),
+            signal: pipeline.id.signal,
             stages,
             log: Log::in_memory(options.log_bytes),
         });
@@ -226,14 +225,6 @@ fn build(plan: &Plan, options: Options) -> Result<Built, StartError> {
         paths,
         destinations: destinations.into_values().flatten().collect(),
     })
-}
-
-fn signal(pipeline: &Pipeline) -> Signal {
-    match pipeline.id.signal {
-        sluice_config::Signal::Logs => Signal::Logs,
-        sluice_config::Signal::Traces => Signal::Traces,
-        sluice_config::Signal::Metrics => Signal::Metrics,
-    }
 }
 
 impl Running {

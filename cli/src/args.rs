@@ -1,0 +1,77 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Carries AI-gateway audit events and OpenTelemetry signals to the SIEMs that you have.
+#[derive(Debug, Parser)]
+#[command(
+    name = "sluice",
+    version,
+    after_help = "Exit codes: 0 done, 1 it failed while running, 64 wrong usage, 78 the configuration is wrong."
+)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the pipelines of a file until SIGTERM or SIGINT.
+    Run(RunArguments),
+    /// Check a file and show everything wrong with it, without touching the network.
+    Validate(ValidateArguments),
+    /// List the components that a file can use, as YAML.
+    Components,
+    /// Print a file as it is understood: aliases put in, secrets hidden.
+    PrintConfig(FileArguments),
+    /// Post sample events, or those of an export file, to a running Sluice.
+    Send(Box<crate::send::SendArguments>),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FileArguments {
+    /// The configuration file.
+    pub(crate) file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ValidateArguments {
+    /// The configuration file.
+    pub(crate) file: PathBuf,
+    /// One line for each finding: `file:line:column: error: …`.
+    #[arg(long)]
+    pub(crate) one_line: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArguments {
+    /// The configuration file.
+    pub(crate) file: PathBuf,
+    /// Least severity to log; wins over `service.telemetry.logs.level`.
+    #[arg(long, value_enum)]
+    pub(crate) log_level: Option<Level>,
+    /// Form of the log; wins over `service.telemetry.logs.encoding`.
+    #[arg(long, value_enum)]
+    pub(crate) log_format: Option<Format>,
+    /// Seconds that requests and deliveries under way get after SIGTERM or SIGINT.
+    #[arg(long, default_value_t = 30, value_name = "SECONDS")]
+    pub(crate) drain_seconds: u64,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Level {
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Console,
+    /// One JSON object a line.
+    Json,
+}

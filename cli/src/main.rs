@@ -1,0 +1,51 @@
+//! The `sluice` program.
+
+mod args;
+mod components;
+mod exit;
+mod logs;
+mod lookup;
+mod print_config;
+mod registry;
+mod run;
+mod send;
+mod source;
+mod validate;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::args::{Arguments, Command};
+use crate::exit::Exit;
+
+// The hot path allocates per request and frees on another thread, which mimalloc does well.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    // First of all, because a TLS configuration made without a process default would fail.
+    let _already_installed = rustls::crypto::aws_lc_rs::default_provider().install_default();
+
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(usage) => {
+            let exit = if usage.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Ok
+            };
+            // Nothing can be done about a closed terminal.
+            let _ = usage.print();
+            return exit.into();
+        }
+    };
+    let exit = match arguments.command {
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Validate(arguments) => validate::validate(&arguments),
+        Command::Components => components::components(),
+        Command::PrintConfig(arguments) => print_config::print_config(&arguments),
+        Command::Send(arguments) => send::send(&arguments),
+    };
+    exit.into()
+}

@@ -1,0 +1,25 @@
+//! `sluice print-config`.
+
+use crate::args::FileArguments;
+use crate::exit::Exit;
+use crate::lookup::Surroundings;
+use crate::source::{self, complain, count, say, show};
+
+/// Prints the file as it is understood, with its secrets hidden.
+pub(crate) fn print_config(arguments: &FileArguments) -> Exit {
+    let source = match source::read(&arguments.file) {
+        Ok(source) => source,
+        Err(exit) => return exit,
+    };
+    match sluice_config::print(&source, &crate::registry::registry(), &Surroundings) {
+        Ok(text) => {
+            say(&text);
+            Exit::Ok
+        }
+        Err(errors) => {
+            show(&errors);
+            complain(&format!("{}: {}\n", source.name(), count(&errors)));
+            Exit::Configuration
+        }
+    }
+}
