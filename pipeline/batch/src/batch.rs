@@ -178,6 +178,18 @@ impl Batch {
         encode::record_len(self, &self.records[i])
     }
 
+    /// About how many bytes record `i` takes together with its resource and scope: what a destination gets that is told
+    /// them with every record.
+    #[must_use]
+    pub fn record_bytes_alone(&self, i: usize) -> usize {
+        let row = &self.records[i];
+        let scope = &self.scopes[self.scope_of(row)];
+        let resource = &self.resources[scope.parent as usize];
+        encode::record_len(self, row)
+            + encode::level_len(self, scope)
+            + encode::level_len(self, resource)
+    }
+
     /// Record `i`.
     ///
     /// # Panics

@@ -462,3 +462,20 @@ fn value_bytes(value: &ValueBuf) -> Vec<u8> {
     value.encode(&mut out);
     out
 }
+
+/// The varint field `tag` of a canonical message; 0 without one.
+pub(crate) fn number_field(raw: &[u8], tag: u32) -> u64 {
+    let mut reader = Reader::new(raw, 0, raw.len());
+    while !reader.is_empty() {
+        let Ok((found, wire)) = reader.key() else {
+            break;
+        };
+        if found == tag {
+            return reader.varint().unwrap_or_default();
+        }
+        if reader.skip(found, wire, u32::MAX).is_err() {
+            break;
+        }
+    }
+    0
+}

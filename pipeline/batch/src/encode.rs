@@ -287,6 +287,15 @@ pub(crate) fn record_len(batch: &Batch, row: &RecordRow) -> usize {
         + attributes_len(batch, row.attributes)
 }
 
+/// About how long a resource or scope is: exact when clean.
+pub(crate) fn level_len(batch: &Batch, level: &LevelRow) -> usize {
+    if level.dirty {
+        attributes_len(batch, level.attributes)
+    } else {
+        level.raw.len()
+    }
+}
+
 fn attributes_len(batch: &Batch, span: Span) -> usize {
     batch.attributes[span.range()]
         .iter()

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::batch::Batch;
+use crate::encode::copy_fields;
 use crate::record::Record;
 use crate::rows::{Attribute, Cell, LevelRow, RecordKind, RecordRow, Span, Text};
 
@@ -64,9 +65,14 @@ impl Batch {
                 if row.parent as usize != metric {
                     metric = row.parent as usize;
                     let mut new = self.metrics[metric];
-                    // The points stand in `raw` and `data`; only what the writer needs of them is worth copying.
+                    // The points stand in `raw` and `data`; what else is there is all that the writer reads.
+                    let (mut raw, mut data) = (Vec::new(), Vec::new());
+                    copy_fields(self.bytes(new.raw), &mut raw, |tag| {
+                        !matches!(tag, 5 | 7 | 9 | 10 | 11)
+                    });
+                    copy_fields(self.bytes(new.data), &mut data, |tag| tag != 1);
                     (new.raw, new.data, new.scope) =
-                        (copy.text(new.raw), copy.text(new.data), parent);
+                        (copy.to.keep(&raw), copy.to.keep(&data), parent);
                     new.name = copy.text(new.name);
                     copy.to.metrics.push(new);
                 }

@@ -249,6 +249,16 @@ impl<'a> Record<'a> {
         }
     }
 
+    /// A span's kind by OTLP's number (1 internal, 2 server, 3 client, 4 producer, 5 consumer); 0: none, or no span.
+    #[must_use]
+    pub fn span_kind(self) -> i32 {
+        if self.row.kind == RecordKind::Span {
+            edit::number_field(self.batch.bytes(self.row.raw), 6) as i32
+        } else {
+            0
+        }
+    }
+
     /// A log record's body.
     #[must_use]
     pub fn body(self) -> Value<'a> {

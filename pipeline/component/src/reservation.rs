@@ -145,7 +145,12 @@ impl IdMemory {
                     Entry::Occupied(own) if own.get().by == number => Seen::Again,
                     Entry::Occupied(mut other) => {
                         let (tell, told) = oneshot::channel();
-                        other.get_mut().waiters.push(tell);
+                        let waiters = &mut other.get_mut().waiters;
+                        // Whoever stopped listening takes no room, however often its sender repeats itself.
+                        if waiters.len() >= 16 && waiters.len().is_power_of_two() {
+                            waiters.retain(|waiter| !waiter.is_closed());
+                        }
+                        waiters.push(tell);
                         Seen::Pending(Box::pin(async { told.await.unwrap_or(Fate::GivenBack) }))
                     }
                 }

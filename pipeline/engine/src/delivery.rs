@@ -25,7 +25,7 @@ pub(crate) struct Destination {
     pub(crate) exporter: Arc<dyn DynExporter>,
     pub(crate) delivery: Delivery,
     pub(crate) health: Arc<Health>,
-    pub(crate) pace: Pace,
+    pub(crate) pace: Arc<Pace>,
 }
 
 /// Delivers until `stop`. Attempts under way are then abandoned: what they had not settled was not delivered.
@@ -35,32 +35,37 @@ pub(crate) async fn run(
     batching: Batching,
     stop: CancellationToken,
 ) {
-    let mut attempts = JoinSet::new();
+    let mut leases = JoinSet::new();
     loop {
-        let has_room = attempts.len() < destination.pace.limit();
+        // A lease is taken only when its attempt can begin, so that a busy destination gets full batches.
+        let has_room = leases.len() < destination.pace.max();
+        let next = async {
+            destination.pace.has_place().await;
+            reader.next(&batching).await
+        };
         tokio::select! {
             () = stop.cancelled() => return,
-            Some(_) = attempts.join_next(), if !attempts.is_empty() => {}
-            lease = reader.next(&batching), if has_room => {
-                let under_way = attempts.len() + 1;
-                attempts.spawn(deliver(destination.clone(), lease, under_way));
+            Some(_) = leases.join_next(), if !leases.is_empty() => {}
+            lease = next, if has_room => {
+                leases.spawn(deliver(destination.clone(), lease));
             }
         }
     }
 }
 
 /// Tries until every record of the lease is settled.
-async fn deliver(destination: Arc<Destination>, lease: Lease, under_way: usize) {
+async fn deliver(destination: Arc<Destination>, lease: Lease) {
     let retry = destination.delivery.retry;
     let started = Instant::now();
     let mut backoff = Backoff::new(retry);
     let mut owed = Owed::all(&lease);
     loop {
         let batch = owed.batch(&lease);
+        let place = destination.pace.enter().await;
         let undelivered = match attempt(&destination, &batch).await {
             Ok(()) => {
                 owed.settle(&lease, &destination.health, &[]);
-                destination.pace.went_well(under_way);
+                destination.pace.went_well(&place);
                 recovered(&destination);
                 return;
             }
@@ -68,11 +73,17 @@ async fn deliver(destination: Arc<Destination>, lease: Lease, under_way: usize) 
         };
         let still = owed.settle(&lease, &destination.health, &undelivered.verdicts);
         if still.is_empty() {
-            destination.pace.went_well(under_way);
+            destination.pace.went_well(&place);
             report_refusals(&destination, &undelivered);
             return;
         }
+        let has_progressed = still.records() < owed.records();
         owed = still;
+        if has_progressed && undelivered.delay() == Some(Duration::ZERO) {
+            // No trouble: the exporter took a part and asks to be called again with the rest.
+            continue;
+        }
+        drop(place);
         destination.health.count_failed_attempt();
         destination.pace.was_turned_away();
         report_refusals(&destination, &undelivered);
@@ -135,6 +146,10 @@ impl Owed {
 
     fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    fn records(&self) -> usize {
+        self.0.iter().map(ExactSizeIterator::len).sum()
     }
 
     /// The owed records as a batch.

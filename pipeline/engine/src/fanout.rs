@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use sluice_batch::{Batch, Signal};
 use sluice_component::{After, BoxFuture, Consume, Undelivered, Verdict};
+use tokio::time::{Instant, timeout_at};
 
+use crate::accept;
 use crate::path::Path;
 
 /// A sender hears something within this long. Delivery goes on behind a "try again", so a sender that does so sends
@@ -39,6 +41,10 @@ impl Consume for Fanout {
                 );
                 return Err(Undelivered::all(records, Verdict::Refused(reason)));
             }
+            let mut batch = batch;
+            // Before the copies: one event has one id in every pipeline.
+            accept::assign_ids(&mut batch);
+            let deadline = Instant::now() + ANSWER_WITHIN;
             // Spawned, so that a deadline ends the wait and not the delivery.
             let mut works = Vec::with_capacity(paths.len());
             let mut batch = Some(batch);
@@ -49,7 +55,7 @@ impl Consume for Fanout {
                     batch.clone()
                 };
                 if let Some(copy) = copy {
-                    works.push(tokio::spawn(path.clone().take(copy)));
+                    works.push(tokio::spawn(path.clone().take(copy, deadline)));
                 }
             }
             let all = async {
@@ -62,7 +68,7 @@ impl Consume for Fanout {
                 }
                 worst
             };
-            match tokio::time::timeout(ANSWER_WITHIN, all).await {
+            match timeout_at(deadline, all).await {
                 Ok(result) => result,
                 Err(_) => {
                     let later = Verdict::Retry(After::Delay(Duration::from_secs(5)));

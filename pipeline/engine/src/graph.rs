@@ -69,6 +69,10 @@ impl std::fmt::Debug for Destination {
 /// One exporter at the end of one pipeline, with how that pipeline gathers records for it.
 type End = (Arc<Destination>, Batching);
 
+/// How long an exporter that nobody told otherwise may wait for fuller batches while senders wait for it. Common
+/// senders give up after five seconds, and then send duplicates.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// Everything that a plan describes, built and not started.
 struct Built {
     receivers: Vec<(ComponentId, Box<dyn Receiver>, Outlet)>,
@@ -149,7 +153,7 @@ fn build(plan: &Plan, options: Options) -> Result<Built, StartError> {
             } else {
                 format!("{}[{}]", component.written, exporter.key)
             };
-            let pace = Pace::new(exporter.delivery.max_concurrency);
+            let pace = Arc::new(Pace::new(exporter.delivery.max_concurrency));
             Arc::new(Destination {
                 name,
                 exporter: exporter.exporter,
@@ -197,7 +201,12 @@ fn build(plan: &Plan, options: Options) -> Result<Built, StartError> {
                         max_bytes: own.batching.max_bytes,
                         ..default
                     },
-                    _ => own.batching,
+                    _ if own.batching_is_explicit => own.batching,
+                    // Senders wait for delivery, so an exporter's own patience must not outlast theirs.
+                    _ => Batching {
+                        timeout: own.batching.timeout.map(|t| t.min(PATIENCE)),
+                        ..own.batching
+                    },
                 };
                 (destination.clone(), batching)
             });
@@ -252,27 +261,27 @@ impl Running {
     pub async fn drain(mut self, within: Duration) -> bool {
         let deadline = Instant::now() + within;
         self.stop_receivers.cancel();
-        while let Ok(Some(ended)) = timeout_at(deadline, self.receivers.join_next()).await {
-            if let Ok((id, Err(error))) = ended {
-                error!(receiver = %id, %error, "the receiver ended badly");
-            }
-        }
+        // Senders must hear an answer before their connections close: half of the time is for delivering what they
+        // sent, the rest for telling those whose records are still owed to try again.
+        let enough = Instant::now() + within / 2;
+        self.join_receivers(enough).await;
         let mut complete = true;
         for log in &self.logs {
-            complete &= timeout_at(deadline, log.drained()).await.is_ok();
+            complete &= timeout_at(enough, log.drained()).await.is_ok();
         }
         if !complete {
             let waiting: u64 = self.logs.iter().map(Log::waiting).sum();
             warn!(
                 records = waiting,
-                "stopped before every exporter had taken these records; their senders were not told Ok"
+                "stopping before every exporter has taken these records; their senders are told to try again"
             );
         }
-        self.stop_loops.cancel();
-        while self.loops.join_next().await.is_some() {}
         for log in &self.logs {
             log.close();
         }
+        self.join_receivers(deadline).await;
+        self.stop_loops.cancel();
+        while self.loops.join_next().await.is_some() {}
         for destination in &self.destinations {
             let _ = timeout_at(
                 deadline.max(Instant::now() + Duration::from_secs(1)),
@@ -289,5 +298,13 @@ impl Running {
             );
         }
         complete
+    }
+
+    async fn join_receivers(&mut self, until: Instant) {
+        while let Ok(Some(ended)) = timeout_at(until, self.receivers.join_next()).await {
+            if let Ok((id, Err(error))) = ended {
+                error!(receiver = %id, %error, "the receiver ended badly");
+            }
+        }
     }
 }

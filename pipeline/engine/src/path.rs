@@ -5,8 +5,7 @@ use std::sync::Arc;
 use sluice_batch::{Batch, Signal};
 use sluice_component::{After, Fate, Reservation, Stage, Undelivered, Verdict};
 use sluice_ledger::{Log, Refused};
-
-use crate::accept;
+use tokio::time::{Instant, timeout_at};
 
 /// A pipeline.
 pub(crate) struct Path {
@@ -17,8 +16,12 @@ pub(crate) struct Path {
 
 impl Path {
     /// Takes a batch to the end. Ok: every record was delivered or dropped by a named rule.
-    pub(crate) async fn take(self: Arc<Self>, mut batch: Batch) -> Result<(), Undelivered> {
-        accept::assign_ids(&mut batch);
+    /// Twins that other requests own are waited for until `deadline`, when the sender stops listening.
+    pub(crate) async fn take(
+        self: Arc<Self>,
+        mut batch: Batch,
+        deadline: Instant,
+    ) -> Result<(), Undelivered> {
         let mut reserved = Vec::new();
         for stage in &self.stages {
             match stage {
@@ -37,18 +40,22 @@ impl Path {
             self.log.append(batch).await
         };
         let mut waits = Vec::new();
-        for (seen, reservation) in reserved {
+        // From the last to the first: a step must know whether a later one took records out to wait for them.
+        for (seen, reservation) in reserved.into_iter().rev() {
             let Reservation {
                 settle,
                 waits: more,
             } = reservation;
-            settle(&|i| was_taken(&outcome, i, seen == records));
+            let positions_match = seen == records;
+            let is_undecided = !positions_match && !waits.is_empty();
+            settle(&|i| !is_undecided && was_taken(&outcome, i, positions_match));
             waits.extend(more);
         }
         // Only now: nothing of ours is reserved any more, so two requests can never wait for each other.
         let mut owed = 0;
         for wait in waits {
-            owed += usize::from(wait.await == Fate::GivenBack);
+            let fate = timeout_at(deadline, wait).await.unwrap_or(Fate::GivenBack);
+            owed += usize::from(fate == Fate::GivenBack);
         }
         answer(outcome, owed)
     }

@@ -111,7 +111,7 @@ impl Rig {
                     ..Delivery::default()
                 },
                 health: health.clone(),
-                pace: Pace::new(4),
+                pace: Arc::new(Pace::new(4)),
             });
             let batching = destination.delivery.batching;
             tokio::spawn(delivery::run(
@@ -472,4 +472,124 @@ async fn the_twin_of_a_failed_request_is_owed_and_that_of_a_delivered_one_is_not
         );
         assert!(rig.attempts(0).is_empty());
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn records_that_a_destination_cannot_digest_do_not_keep_the_others_from_it() {
+    // The destination fails whenever record 13 is in the batch, and for good.
+    let poison = || -> Answer {
+        Box::new(|batch| {
+            if ids(batch).contains(&13) {
+                Err(Undelivered::retry(batch.len(), "500"))
+            } else {
+                Ok(())
+            }
+        })
+    };
+    let rig = Rig::new(vec![], vec![scripted((0..200).map(|_| poison()))], PLAIN);
+    for id in [13, 1, 2, 3] {
+        let path = rig.path.clone();
+        tokio::spawn(async move { Fanout { paths: vec![path] }.consume(batch([id])).await });
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(rig.health[0].sent(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_exporter_that_takes_a_part_is_asked_again_at_once_and_one_that_takes_none_is_not() {
+    let rest: Answer = Box::new(|batch| {
+        let rest = 2..batch.len() as u32;
+        Err(Undelivered {
+            verdicts: vec![(rest, Verdict::Retry(After::Delay(Duration::ZERO)))],
+            source: None,
+        })
+    });
+    let none = always(Verdict::Retry(After::Delay(Duration::ZERO)));
+    let rig = Rig::new(vec![], vec![scripted([rest, none])], PLAIN);
+    let start = Instant::now();
+    rig.send(batch(0..4)).await.unwrap();
+    assert_eq!(
+        start.elapsed(),
+        Duration::from_secs(1),
+        "one back-off, for the attempt that took nothing"
+    );
+    assert_eq!(rig.attempts(0).len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_before_one_that_waits_for_a_twin_does_not_remember_the_record_as_delivered() {
+    for (fate, remembered) in [(Fate::GivenBack, false), (Fate::Delivered, false)] {
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let stages = vec![
+            Stage::Reserve(Arc::new(Remembers(told.clone()))),
+            Stage::Reserve(Arc::new(Twin(fate))),
+        ];
+        let rig = Rig::new(stages, vec![scripted([])], PLAIN);
+        let answer = rig.send(batch([1])).await;
+        assert_eq!(answer.is_ok(), fate == Fate::Delivered);
+        assert_eq!(*told.lock(), [remembered]);
+    }
+}
+
+/// Takes every record out and waits for a request that never ends.
+struct Stuck;
+
+impl Reserve for Stuck {
+    fn reserve(&self, batch: &mut Batch) -> Reservation {
+        let waits = (0..batch.len())
+            .map(|_| Box::pin(std::future::pending()) as sluice_component::Wait)
+            .collect();
+        batch.retain(|_| false);
+        Reservation {
+            settle: Box::new(|_| ()),
+            waits,
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_a_twin_longer_than_a_sender_listens() {
+    let rig = Rig::new(
+        vec![Stage::Reserve(Arc::new(Stuck))],
+        vec![scripted([])],
+        PLAIN,
+    );
+    let work = tokio::spawn(
+        rig.path
+            .clone()
+            .take(batch(0..3), Instant::now() + Duration::from_secs(30)),
+    );
+    tokio::time::sleep(Duration::from_secs(31)).await;
+    assert!(work.is_finished(), "its memory is free again");
+    assert!(work.await.unwrap().unwrap_err().is_retryable());
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_event_has_one_id_in_every_pipeline() {
+    let rigs = [
+        Rig::new(vec![], vec![scripted([])], PLAIN),
+        Rig::new(vec![], vec![scripted([])], PLAIN),
+    ];
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let mut paths = Vec::new();
+    for rig in &rigs {
+        let seen = seen.clone();
+        let note: Answer = Box::new(move |batch| {
+            seen.lock().push(
+                batch
+                    .record(0)
+                    .get("log.record.uid")
+                    .map(|id| id.to_text().into_owned()),
+            );
+            Ok(())
+        });
+        rig.exporters[0].script.lock().push_back(note);
+        paths.push(rig.path.clone());
+    }
+    let mut event = batch([1]);
+    event.record_mut(0).set("decision", Value::Str("allow"));
+    Fanout { paths }.consume(event).await.unwrap();
+    let seen = seen.lock();
+    assert!(seen[0].is_some() && seen[0] == seen[1], "{seen:?}");
 }

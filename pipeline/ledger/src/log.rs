@@ -44,13 +44,16 @@ pub(crate) struct State {
     pub(crate) next_sequence: u64,
     readers: u64,
     bytes: usize,
+    is_closed: bool,
 }
 
 #[derive(Debug)]
 pub(crate) struct Entry {
     /// Sequence number of the first record.
     pub(crate) first: u64,
-    pub(crate) batch: Arc<Batch>,
+    pub(crate) records: u64,
+    /// Let go as soon as every reader has settled it, also while an older entry waits.
+    pub(crate) batch: Option<Arc<Batch>>,
     /// Records times readers that are still to be settled.
     open: u64,
     refused: Vec<Refused>,
@@ -60,7 +63,7 @@ pub(crate) struct Entry {
 
 impl Entry {
     pub(crate) fn end(&self) -> u64 {
-        self.first + self.batch.len() as u64
+        self.first + self.records
     }
 }
 
@@ -101,6 +104,9 @@ impl Log {
             if records == 0 || state.readers == 0 {
                 return Ok(Vec::new());
             }
+            if state.is_closed {
+                return Err(Undelivered::retry(records, "the pipeline is stopping"));
+            }
             if state.bytes != 0 && state.bytes + bytes > self.shared.max_bytes {
                 let wait = Verdict::Retry(After::Delay(Duration::from_secs(1)));
                 return Err(Undelivered::all(records, wait)
@@ -111,7 +117,8 @@ impl Log {
             let open = records as u64 * state.readers;
             state.entries.push_back(Entry {
                 first,
-                batch: Arc::new(batch),
+                records: records as u64,
+                batch: Some(Arc::new(batch)),
                 open,
                 refused: Vec::new(),
                 done: Some(done),
@@ -144,7 +151,8 @@ impl Log {
             .lock()
             .entries
             .iter()
-            .map(|e| e.batch.len() as u64)
+            .filter(|e| e.open > 0)
+            .map(|e| e.records)
             .sum()
     }
 
@@ -161,9 +169,10 @@ impl Log {
         }
     }
 
-    /// Gives up on everything unsettled: its senders are told to try again.
+    /// Gives up on everything unsettled and takes nothing more: senders are told to try again.
     pub fn close(&self) {
         let mut state = self.shared.state.lock();
+        state.is_closed = true;
         state.entries.clear();
         state.bytes = 0;
     }
@@ -174,6 +183,7 @@ impl Log {
         let from = state
             .entries
             .partition_point(|e| e.end() <= sequences.start);
+        let mut freed = 0;
         for entry in state.entries.range_mut(from..) {
             let (start, end) = (
                 sequences.start.max(entry.first),
@@ -195,11 +205,13 @@ impl Log {
             {
                 // A sender that hung up no longer listens; its records are settled all the same.
                 let _ = done.send(std::mem::take(&mut entry.refused));
+                entry.batch = None;
+                freed += entry.bytes;
             }
         }
+        state.bytes = state.bytes.saturating_sub(freed);
         while state.entries.front().is_some_and(|e| e.open == 0) {
-            let bytes = state.entries.pop_front().map_or(0, |e| e.bytes);
-            state.bytes = state.bytes.saturating_sub(bytes);
+            state.entries.pop_front();
             self.shared.settled.notify_waiters();
         }
     }

@@ -25,6 +25,9 @@ pub struct Reader {
     log: Log,
     name: String,
     position: u64,
+    /// When the first record of the coming lease has waited long enough. Kept here, because a caller may drop the
+    /// future of [`Reader::next`] and ask again.
+    deadline: Option<Instant>,
 }
 
 /// Records lent to an exporter. What is not settled when the process ends was not delivered.
@@ -55,16 +58,17 @@ impl Reader {
             log,
             name,
             position,
+            deadline: None,
         }
     }
 
-    /// Lends the next records, gathered as `batching` says: at least one, at most `max_records` and about `max_bytes`.
+    /// Lends the next records, gathered as `batching` says: at least one, at most `max_records` and about `max_bytes`,
+    /// where each record counts with its resource and scope: some destinations get those with every record.
     ///
     /// Without a timeout whatever is there goes at once: a caller that asks seldom, because its destination is busy,
     /// gets full batches.
     pub async fn next(&mut self, batching: &Batching) -> Lease {
         let shared = self.log.shared.clone();
-        let mut deadline: Option<Instant> = None;
         loop {
             let arrived = shared.arrived.notified();
             tokio::pin!(arrived);
@@ -75,7 +79,9 @@ impl Reader {
             match (found.records, patience) {
                 (0, _) => arrived.await,
                 (_, Some(patience)) if !found.is_full => {
-                    let until = *deadline.get_or_insert_with(|| Instant::now() + patience);
+                    let until = *self
+                        .deadline
+                        .get_or_insert_with(|| Instant::now() + patience);
                     if timeout_at(until, arrived).await.is_err() {
                         return self.take(batching);
                     }
@@ -93,6 +99,7 @@ impl Reader {
             let parts: Vec<(Arc<Batch>, Range<usize>)> = found.parts(&state, self.position);
             (found, parts)
         };
+        self.deadline = None;
         let first = self.position;
         self.position += found.records as u64;
         Lease {
@@ -146,12 +153,13 @@ impl Gathered {
         let from = state.entries.partition_point(|e| e.end() <= position);
         for entry in state.entries.range(from..) {
             let start = position.saturating_sub(entry.first) as usize;
-            let mut left = entry.batch.len() - start;
+            let Some(batch) = &entry.batch else { continue };
+            let mut left = batch.len() - start;
             if batching.max_records > 0 && records + left > batching.max_records {
                 left = batching.max_records - records;
             }
             for i in start..start + left {
-                let size = entry.batch.record_bytes(i);
+                let size = batch.record_bytes_alone(i);
                 if batching.max_bytes > 0 && records > 0 && bytes + size > batching.max_bytes {
                     return Self {
                         records,
@@ -183,9 +191,10 @@ impl Gathered {
                 break;
             }
             let start = position.saturating_sub(entry.first) as usize;
-            let end = entry.batch.len().min(start + left);
+            let Some(batch) = &entry.batch else { continue };
+            let end = batch.len().min(start + left);
             left -= end - start;
-            parts.push((entry.batch.clone(), start..end));
+            parts.push((batch.clone(), start..end));
         }
         parts
     }

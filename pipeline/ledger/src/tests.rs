@@ -170,3 +170,62 @@ async fn settling_after_the_sender_hung_up_still_empties_the_log() {
     lease.settle(0..2, &Settled::Delivered);
     assert_eq!((log.waiting(), log.bytes()), (0, 0));
 }
+
+#[tokio::test]
+async fn what_is_settled_frees_its_memory_while_an_older_entry_waits() {
+    let log = Log::in_memory(1 << 20);
+    let mut reader = log.reader("a");
+    for start in [0, 10] {
+        let writer = log.clone();
+        tokio::spawn(async move { writer.append(batch(start..start + 10)).await });
+        tokio::task::yield_now().await;
+    }
+    let both = log.bytes();
+    let ten = Batching {
+        max_records: 10,
+        ..AT_ONCE
+    };
+    let _stuck = reader.next(&ten).await;
+    reader.next(&ten).await.settle(0..10, &Settled::Delivered);
+    assert!(log.bytes() <= both / 2, "{} of {both}", log.bytes());
+    assert_eq!(log.waiting(), 10);
+}
+
+#[tokio::test]
+async fn a_record_counts_with_its_resource_because_some_destinations_repeat_it() {
+    let log = Log::in_memory(64 << 20);
+    let mut reader = log.reader("a");
+    let mut large = Batch::new(Signal::Logs);
+    large.push_scope(&[("big", Value::Str(&"x".repeat(100_000)))], "");
+    for _ in 0..50 {
+        large.push_log();
+    }
+    let writer = log.clone();
+    tokio::spawn(async move { writer.append(large).await });
+    tokio::task::yield_now().await;
+    let limited = Batching {
+        max_bytes: 1_000_000,
+        ..AT_ONCE
+    };
+    assert_eq!(reader.next(&limited).await.batch.len(), 9);
+}
+
+#[tokio::test(start_paused = true)]
+async fn asking_again_does_not_restart_the_timeout() {
+    let log = Log::in_memory(1 << 20);
+    let mut reader = log.reader("a");
+    let writer = log.clone();
+    tokio::spawn(async move { writer.append(batch(0..1)).await });
+    let patient = Batching {
+        timeout: Some(Duration::from_secs(5)),
+        min_records: 4,
+        ..AT_ONCE
+    };
+    let start = tokio::time::Instant::now();
+    for _ in 0..3 {
+        let soon = tokio::time::timeout(Duration::from_secs(1), reader.next(&patient)).await;
+        assert!(soon.is_err());
+    }
+    reader.next(&patient).await;
+    assert_eq!(start.elapsed(), Duration::from_secs(5));
+}

@@ -172,6 +172,8 @@ impl Listener {
             () = stop.cancelled() => {}
             () = incoming => {}
         }
+        // From here on a client is refused at once, instead of waiting in the backlog for nobody.
+        drop(socket);
         connections.close();
         // Connections end by themselves within the drain; this returns when the last one has.
         connections.wait().await;

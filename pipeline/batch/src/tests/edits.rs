@@ -215,3 +215,23 @@ fn marks_survive_slicing_and_merging_but_are_not_written() {
         [5, 0, 5]
     );
 }
+
+#[test]
+fn a_slice_of_a_metric_with_many_points_copies_only_its_points() {
+    let points = vec![r#"{"timeUnixNano":"1","asDouble":1.5,"attributes":[{"key":"k","value":{"stringValue":"v"}}]}"#; 20_000].join(",");
+    let json = format!(
+        r#"{{"resourceMetrics":[{{"scopeMetrics":[{{"metrics":[{{"name":"g","unit":"s","sum":{{"isMonotonic":true,"aggregationTemporality":2,"dataPoints":[{points}]}}}}]}}]}}]}}"#
+    );
+    let batch = Batch::decode_json(Signal::Metrics, json.as_bytes()).expect("valid");
+    let slice = batch.slice(0..10);
+    assert!(slice.memory() < 10_000, "{} bytes", slice.memory());
+    let again = Batch::decode(Signal::Metrics, Bytes::from(slice.encode())).expect("valid");
+    assert_eq!((again.len(), again.record(0).name()), (10, "g"));
+    let mut text = Vec::new();
+    again.encode_json_into(0..10, &mut text);
+    let text = String::from_utf8(text).expect("UTF-8");
+    assert!(
+        text.contains(r#""isMonotonic":true"#) && text.contains(r#""unit":"s""#),
+        "{text}"
+    );
+}
