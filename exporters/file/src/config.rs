@@ -32,7 +32,7 @@ pub struct Config {
     /// Must be empty: encoding extensions do not exist.
     pub encoding: String,
     /// Compression of each request: `none` (default) or `zstd`. Compressed requests are frames: 4 bytes of length, big
-    /// endian, and a zstd frame of what would have been written.
+    /// endian, and a zstd frame of what would have been written. One of more than 16 MiB of `plain_json` is several.
     pub compression: Compression,
     /// Effort of the compression.
     pub compression_params: CompressionParams,

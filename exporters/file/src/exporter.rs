@@ -1,4 +1,4 @@
-//! One attempt: encode, then write on a thread that may block.
+//! One attempt: encode and write on a thread that may block.
 
 use std::io;
 use std::sync::Arc;
@@ -25,10 +25,10 @@ impl FileExporter {
     }
 
     async fn write(&self, batch: &Batch) -> io::Result<()> {
-        let bytes = self.framing.encode(batch)?;
         // Waited for here and not on the thread: a disk that hangs holds one thread, however often it is tried again.
         let mut writer = Arc::clone(&self.writer).lock_owned().await;
-        tokio::task::spawn_blocking(move || writer.append(&bytes))
+        let (framing, batch) = (self.framing, batch.clone());
+        tokio::task::spawn_blocking(move || writer.append(framing.pieces(&batch)))
             .await
             .map_err(io::Error::other)?
     }

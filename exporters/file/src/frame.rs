@@ -1,4 +1,4 @@
-//! A batch as the bytes that are appended to the file in one write.
+//! A batch as the bytes that are appended to the file, piece by piece.
 
 use std::io;
 
@@ -6,6 +6,10 @@ use jiff::Timestamp;
 use sluice_batch::{Attributes, Batch, Level, Record, Signal, Value, write_json_string};
 
 use crate::config::Format;
+
+/// A piece that has this many bytes before compression is complete. Plain JSON repeats the resource with each record,
+/// so a batch can be many times larger in the file than in memory.
+pub(crate) const PIECE_BYTES: usize = 16 << 20;
 
 /// How batches become bytes.
 #[derive(Clone, Copy, Debug)]
@@ -21,27 +25,18 @@ impl Framing {
         self.zstd_level.is_none() && self.format != Format::Proto
     }
 
-    /// The bytes of a batch: lines, or one frame.
-    ///
-    /// # Errors
-    /// The compressor ran out of memory, or the frame passes 4 GiB.
-    pub(crate) fn encode(self, batch: &Batch) -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        match self.format {
-            Format::Proto => batch.encode_into(0..batch.len(), &mut bytes),
-            Format::PlainJson if batch.signal() == Signal::Logs => {
-                for record in batch.records() {
-                    plain_json(record, &mut bytes);
-                    bytes.push(b'\n');
-                }
-            }
-            Format::Json | Format::PlainJson => {
-                batch.encode_json_into(0..batch.len(), &mut bytes);
-                if self.is_lines() || self.format == Format::PlainJson {
-                    bytes.push(b'\n');
-                }
-            }
+    /// The bytes of a batch: lines or frames, whole ones in each piece. A batch of plain JSON has as many pieces of
+    /// [`PIECE_BYTES`] (and at most the record that completes it) as it takes, any other has one.
+    pub(crate) fn pieces(self, batch: &Batch) -> Pieces<'_> {
+        Pieces {
+            framing: self,
+            batch,
+            next: 0,
         }
+    }
+
+    /// What is written: `bytes` as they are when they are lines, else as one frame.
+    fn frame(self, bytes: Vec<u8>) -> io::Result<Vec<u8>> {
         if self.is_lines() {
             return Ok(bytes);
         }
@@ -56,6 +51,49 @@ impl Framing {
         frame.extend_from_slice(&len.to_be_bytes());
         frame.extend_from_slice(&content);
         Ok(frame)
+    }
+}
+
+/// The bytes of a batch, piece by piece; every pass over them gives the same. A piece is an error when the compressor
+/// runs out of memory or a frame passes 4 GiB.
+#[derive(Clone)]
+pub(crate) struct Pieces<'b> {
+    framing: Framing,
+    batch: &'b Batch,
+    /// The first record of the next piece.
+    next: usize,
+}
+
+impl Iterator for Pieces<'_> {
+    type Item = io::Result<Vec<u8>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let Self { framing, batch, .. } = *self;
+        if self.next == batch.len() {
+            return None;
+        }
+        let mut bytes = Vec::new();
+        match framing.format {
+            Format::PlainJson if batch.signal() == Signal::Logs => {
+                while self.next < batch.len() && bytes.len() < PIECE_BYTES {
+                    plain_json(batch.record(self.next), &mut bytes);
+                    bytes.push(b'\n');
+                    self.next += 1;
+                }
+            }
+            Format::Proto => {
+                batch.encode_into(0..batch.len(), &mut bytes);
+                self.next = batch.len();
+            }
+            Format::Json | Format::PlainJson => {
+                batch.encode_json_into(0..batch.len(), &mut bytes);
+                if framing.is_lines() || framing.format == Format::PlainJson {
+                    bytes.push(b'\n');
+                }
+                self.next = batch.len();
+            }
+        }
+        Some(framing.frame(bytes))
     }
 }
 

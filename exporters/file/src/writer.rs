@@ -43,13 +43,26 @@ impl Writer {
         }
     }
 
-    /// Appends `bytes`, in a new file when this one is full. Blocks.
+    /// Appends all of `pieces` or nothing, in a new file when this one is full. Blocks. Holds one piece at a time, so
+    /// with rotation it goes over those after the first twice: their size decides about the file.
     ///
     /// # Errors
-    /// Nothing of `bytes` stays in the file, unless taking it back fails as well; then the file is set aside by the
+    /// Nothing of `pieces` stays in the file, unless taking it back fails as well; then the file is set aside by the
     /// next write.
-    pub(crate) fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let result = self.try_append(bytes);
+    pub(crate) fn append(
+        &mut self,
+        mut pieces: impl Iterator<Item = io::Result<Vec<u8>>> + Clone,
+    ) -> io::Result<()> {
+        let Some(first) = pieces.next().transpose()? else {
+            return Ok(());
+        };
+        let len = match self.settings.rotation {
+            Some(_) => pieces.clone().try_fold(first.len() as u64, |len, piece| {
+                io::Result::Ok(len + piece?.len() as u64)
+            })?,
+            None => 0,
+        };
+        let result = self.try_append(len, first, pieces);
         if result.is_err() {
             // Whatever went wrong, the next attempt starts from what is at the path then.
             self.file = None;
@@ -57,7 +70,13 @@ impl Writer {
         result
     }
 
-    fn try_append(&mut self, bytes: &[u8]) -> io::Result<()> {
+    /// `needed`: how many bytes all pieces have, if there is rotation.
+    fn try_append(
+        &mut self,
+        needed: u64,
+        first: Vec<u8>,
+        mut rest: impl Iterator<Item = io::Result<Vec<u8>>>,
+    ) -> io::Result<()> {
         loop {
             let file = match self.file.take() {
                 Some(file) => file,
@@ -73,20 +92,26 @@ impl Writer {
             if metadata.is_file()
                 && len > 0
                 && let Some(rotation) = &self.settings.rotation
-                && len.saturating_add(bytes.len() as u64) > rotation.max_bytes
+                && len.saturating_add(needed) > rotation.max_bytes
             {
                 let now = Timestamp::now();
                 set_aside(&self.settings.path, rotation.zone(), now)?;
                 rotation.clean(&self.settings.path, now);
                 continue;
             }
-            let written = (&file).write_all(bytes).and_then(|()| {
-                if self.settings.fsync {
-                    file.sync_data()
-                } else {
-                    Ok(())
-                }
-            });
+            let written = (&file)
+                .write_all(&first)
+                .and_then(|()| {
+                    drop(first);
+                    rest.try_for_each(|piece| (&file).write_all(&piece?))
+                })
+                .and_then(|()| {
+                    if self.settings.fsync {
+                        file.sync_data()
+                    } else {
+                        Ok(())
+                    }
+                });
             if let Err(error) = written {
                 if metadata.is_file() {
                     // What is half written would tear the next line or frame. The error that counts is the first.

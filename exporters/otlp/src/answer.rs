@@ -27,8 +27,6 @@ pub enum Answer {
     Partly {
         /// How many were rejected.
         rejected: u64,
-        /// What the server says about it.
-        message: String,
     },
     /// Smaller requests may pass.
     TooLarge(String),
@@ -60,10 +58,11 @@ impl Answer {
     }
 }
 
-/// From an HTTP status that is not a success. `said`: the server's own words.
+/// From an HTTP status that is not a success. `said`: the server's own words, for the debug log alone.
 #[must_use]
 pub fn of_http(status: http::StatusCode, retry_after: Option<Duration>, said: &str) -> Answer {
-    let text = quote(&format!("the destination answered {status}"), said);
+    note(said);
+    let text = format!("the destination answered {status}");
     match status.as_u16() {
         400 | 422 => Answer::Bad(text),
         413 => Answer::TooLarge(text),
@@ -76,7 +75,8 @@ pub fn of_http(status: http::StatusCode, retry_after: Option<Duration>, said: &s
 }
 
 /// From a gRPC status that is not OK. `retry_delay` is its `RetryInfo`; `retry_exhausted` decides about
-/// RESOURCE_EXHAUSTED without one.
+/// RESOURCE_EXHAUSTED without one. `said`: the server's own words, which tell a message that is too large and else go
+/// to the debug log alone.
 #[must_use]
 pub fn of_grpc(
     code: Code,
@@ -84,7 +84,8 @@ pub fn of_grpc(
     said: &str,
     retry_exhausted: bool,
 ) -> Answer {
-    let text = quote(&format!("the destination answered {}", name(code)), said);
+    note(said);
+    let text = format!("the destination answered {}", name(code));
     match code {
         Code::Ok => Answer::Taken,
         Code::ResourceExhausted | Code::OutOfRange
@@ -141,16 +142,19 @@ fn name(code: Code) -> &'static str {
     }
 }
 
-/// `text: said`, with the server's words cut to one line of 200 characters.
-pub(crate) fn quote(text: &str, said: &str) -> String {
+/// Puts the server's words in the debug log and nowhere else: they may quote what a record holds, and a verdict is
+/// logged as an error and told to every sender whose records were in the request.
+pub(crate) fn note(said: &str) {
     let said = said.trim();
-    if said.is_empty() {
-        return text.to_owned();
+    if !said.is_empty() {
+        tracing::debug!(said = line(said), "what the destination said");
     }
-    let line: String = said
-        .chars()
+}
+
+/// The first 200 characters as one line.
+pub(crate) fn line(said: &str) -> String {
+    said.chars()
         .take(200)
         .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
-    format!("{text}: {line}")
+        .collect()
 }

@@ -7,7 +7,7 @@ use sluice_batch::{Batch, Signal};
 use sluice_component::{After, BoxError, Undelivered, Verdict};
 use tokio::time::Instant;
 
-use crate::answer::{Answer, quote};
+use crate::answer::Answer;
 
 /// Most requests for one batch. What is undecided then is tried again with what was learnt: bad records are refused
 /// and good ones delivered, so every attempt gets on.
@@ -58,12 +58,12 @@ pub(crate) async fn deliver<D: Destination>(
         };
         match answer {
             Answer::Taken => {}
-            Answer::Partly { rejected, message } => {
+            Answer::Partly { rejected } => {
                 let text = format!(
                     "{rejected} of {} records were rejected by the destination, which ones is unknown",
                     records.len()
                 );
-                outcome.add(records, Verdict::Refused(quote(&text, &message)));
+                outcome.add(records, Verdict::Refused(text));
             }
             Answer::TooLarge(text) | Answer::Bad(text) if records.len() == 1 => {
                 outcome.add(records, Verdict::Refused(text))

@@ -3,7 +3,7 @@
 use prost::Message;
 use serde_json::Value;
 
-use crate::answer::Answer;
+use crate::answer::{Answer, note};
 
 /// `ExportLogsServiceResponse` and its siblings: their field numbers are the same.
 #[derive(Clone, PartialEq, Message)]
@@ -51,18 +51,15 @@ pub(crate) fn of_json(body: &[u8]) -> Answer {
 }
 
 fn of_partial_success(partial: PartialSuccess) -> Answer {
+    note(&partial.error_message);
     match u64::try_from(partial.rejected) {
         Ok(0) | Err(_) => {
             if !partial.error_message.is_empty() {
                 tracing::warn!("the destination took the records with a warning");
-                tracing::debug!(warning = %partial.error_message, "what the destination said");
             }
             Answer::Taken
         }
-        Ok(rejected) => Answer::Partly {
-            rejected,
-            message: partial.error_message,
-        },
+        Ok(rejected) => Answer::Partly { rejected },
     }
 }
 

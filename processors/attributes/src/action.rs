@@ -24,10 +24,11 @@ pub enum ActionKind {
     /// Removes `key`, and every key that `pattern` matches.
     #[serde(alias = "DELETE")]
     Delete,
-    /// Replaces the value of `key`, and of every key that `pattern` matches, by its SHA-1 in lower-case hex, as the
-    /// Collector documents it. An unkeyed hash of a guessable value can be reversed by guessing; to hide values use
-    /// the redaction processor's `hmac`. A text is hashed as it is, an integer or double as its 8 little-endian bytes,
-    /// a boolean as one byte, a list or map as JSON; an empty text stays empty.
+    /// Replaces the value of `key`, and of every key that `pattern` matches, by its SHA-256 in lower-case hex, as the
+    /// Collector does (its documentation still names SHA-1, which ended when the feature gate
+    /// `coreinternal.attraction.hash.sha256` became stable: opentelemetry-collector-contrib issue 4759). An unkeyed hash of a guessable value can be reversed by guessing; to hide values use the
+    /// redaction processor's `hmac`. A text is hashed as it is, an integer or double as its 8 little-endian bytes, a
+    /// boolean as one byte, a list or map as JSON; an empty text stays empty.
     #[serde(alias = "HASH")]
     Hash,
     /// Sets the attributes named by the groups of `pattern` to what they match in the text under `key`.

@@ -34,7 +34,9 @@ pub struct MatchConfig {
     /// Spans: one of these is the name.
     #[serde(default)]
     pub span_names: Vec<String>,
-    /// Spans: one of these is the kind. Not available: an error.
+    /// Spans: one of these is the kind: `SPAN_KIND_UNSPECIFIED` (also of a span without one), `SPAN_KIND_INTERNAL`,
+    /// `SPAN_KIND_SERVER`, `SPAN_KIND_CLIENT`, `SPAN_KIND_PRODUCER` or `SPAN_KIND_CONSUMER`. `strict`: any other text
+    /// is an error, it could match nothing.
     #[serde(default)]
     pub span_kinds: Vec<String>,
     /// Data points: one of these is the metric's name.
@@ -104,6 +106,16 @@ pub struct SeverityMatch {
     pub match_undefined: bool,
 }
 
+/// The names of OTLP's `SpanKind`, each at its number. Another number has the empty name, as in the Collector.
+const SPAN_KINDS: [&str; 6] = [
+    "SPAN_KIND_UNSPECIFIED",
+    "SPAN_KIND_INTERNAL",
+    "SPAN_KIND_SERVER",
+    "SPAN_KIND_CLIENT",
+    "SPAN_KIND_PRODUCER",
+    "SPAN_KIND_CONSUMER",
+];
+
 /// Texts to compare with.
 #[derive(Debug)]
 enum Texts {
@@ -135,6 +147,7 @@ pub(crate) struct Matcher {
     libraries: Vec<(Texts, Option<Texts>)>,
     attributes: Vec<(String, Wanted)>,
     span_names: Option<Texts>,
+    span_kinds: Option<Texts>,
     metric_names: Option<Texts>,
     log_bodies: Option<Texts>,
     log_severity_texts: Option<Texts>,
@@ -144,10 +157,16 @@ pub(crate) struct Matcher {
 impl MatchConfig {
     /// The matcher; everything wrong is in `problems`, and then it is not to be used.
     pub(crate) fn matcher(&self, problems: &mut Problems) -> Matcher {
-        if !self.span_kinds.is_empty() {
+        if self.match_type == MatchType::Strict {
             problems.at("span_kinds", |p| {
-                p.error("span_kinds is not available")
-                    .help("match span_names or an attribute instead");
+                for (i, kind) in self.span_kinds.iter().enumerate() {
+                    if !SPAN_KINDS.contains(&kind.as_str()) {
+                        p.at(i, |p| {
+                            p.error("is no kind of span")
+                                .help(format!("write one of {}", SPAN_KINDS.join(", ")));
+                        });
+                    }
+                }
             });
         }
         let matcher = Matcher {
@@ -171,6 +190,7 @@ impl MatchConfig {
             }),
             attributes: self.wanted("attributes", &self.attributes, problems),
             span_names: self.texts("span_names", &self.span_names, problems),
+            span_kinds: self.texts("span_kinds", &self.span_kinds, problems),
             metric_names: self.texts("metric_names", &self.metric_names, problems),
             log_bodies: self.texts("log_bodies", &self.log_bodies, problems),
             log_severity_texts: self.texts(
@@ -284,7 +304,14 @@ impl Matcher {
                     number => number >= severity.min.number(),
                 }
         };
+        let by_kind = |texts: &Texts| {
+            let kind = usize::try_from(record.span_kind())
+                .ok()
+                .and_then(|kind| SPAN_KINDS.get(kind));
+            texts.match_any(kind.copied().unwrap_or_default())
+        };
         of(Signal::Traces, &self.span_names, &by_name)
+            && of(Signal::Traces, &self.span_kinds, &by_kind)
             && of(Signal::Metrics, &self.metric_names, &by_name)
             && of(Signal::Logs, &self.log_bodies, &|texts| {
                 texts.match_any(&record.body().to_text())

@@ -1,6 +1,6 @@
 //! What an action does to the attributes of one record or resource.
 
-use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
+use aws_lc_rs::digest::{SHA256, digest};
 use processor_ottl::Pattern;
 use sluice_batch::{Attributes, Batch, Value, ValueBuf};
 
@@ -172,13 +172,13 @@ fn put(target: &mut Target<'_>, key: &str, source: &Source, presence: Presence) 
     }
 }
 
-/// SHA-1 in hex over the bytes that the Collector takes; an empty text stays empty, as there.
+/// SHA-256 in hex over the bytes that the Collector takes; an empty text stays empty, as there.
 fn hash(value: Value<'_>) -> String {
     let hex = |bytes: &[u8]| {
         if bytes.is_empty() {
             String::new()
         } else {
-            hex::encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, bytes))
+            hex::encode(digest(&SHA256, bytes))
         }
     };
     match value {

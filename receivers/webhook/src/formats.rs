@@ -20,6 +20,7 @@ mod table;
 mod tests;
 mod time;
 mod trace;
+mod uid;
 mod wrapper;
 
 use schemars::JsonSchema;
@@ -29,6 +30,9 @@ use sluice_batch::{Batch, Signal, Value};
 use documents::documents;
 use record::Writer;
 use table::Source;
+use uid::uid;
+
+pub use uid::Delivery;
 
 /// Most events of one request.
 pub const MAX_EVENTS: usize = 20_000;
@@ -116,11 +120,17 @@ pub struct Mapping {
 impl Mapping {
     /// Maps a body: an object, a list of objects, several of them one after the other (NDJSON or not), and for the
     /// formats with a table each possibly wrapped as `{"data": …}` or `{"event": …}`. `received` is the time of
-    /// receipt in UTC nanoseconds since 1970.
+    /// receipt in UTC nanoseconds since 1970. `delivery` is what was verified of it: records without an id of their
+    /// own get one that is the same for each copy of it, and a new UUIDv7 without it.
     ///
     /// # Errors
     /// The body is not of this form; then nothing of it is mapped.
-    pub fn batch(&self, body: &[u8], received: u64) -> Result<Batch, BodyError> {
+    pub fn batch(
+        &self,
+        body: &[u8],
+        received: u64,
+        delivery: Option<&Delivery>,
+    ) -> Result<Batch, BodyError> {
         if body.trim_ascii().is_empty() {
             return Err(BodyError::Empty);
         }
@@ -129,10 +139,10 @@ impl Mapping {
             Format::Keeptrusts => &keeptrusts::SOURCE,
             Format::LlmGateway => &llm_gateway::SOURCE,
             Format::Json => &plain::SOURCE,
-            Format::Raw => return Ok(raw(body, received)),
+            Format::Raw => return Ok(raw(body, received, delivery)),
         };
         let documents = documents(body, MAX_EVENTS)?;
-        let mut writer = Writer::new(self, source, received);
+        let mut writer = Writer::new(self, source, received, delivery);
         for document in &documents {
             match document.as_value() {
                 Value::Array(events) => events
@@ -193,15 +203,12 @@ fn write<'v>(
 }
 
 /// The whole body as one record: text, or bytes when it is not UTF-8.
-fn raw(body: &[u8], received: u64) -> Batch {
+fn raw(body: &[u8], received: u64, delivery: Option<&Delivery>) -> Batch {
     let mut batch = Batch::new(Signal::Logs);
     batch.push_scope(&[], "webhook");
     let mut record = batch.push_log();
     record.set_observed_time(received);
     record.set_body(std::str::from_utf8(body).map_or(Value::Bytes(body), Value::Str));
-    record.set(
-        "log.record.uid",
-        Value::Str(&uuid::Uuid::now_v7().to_string()),
-    );
+    record.set("log.record.uid", Value::Str(&uid(delivery, 0)));
     batch
 }

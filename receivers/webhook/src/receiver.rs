@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use aws_lc_rs::digest;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use sluice_component::{
@@ -15,7 +14,7 @@ use sluice_net::{Gate, Intake, Listener, Reply, Respond};
 use tokio_util::sync::CancellationToken;
 
 use crate::Config;
-use crate::formats::Mapping;
+use crate::formats::{Delivery, Mapping};
 use crate::intake::{Body, deliver, empty, error, json, now, take, try_again};
 use crate::verify::{Rejection, Verifier};
 
@@ -142,13 +141,20 @@ impl Desk {
             self.rejections.count(rejection, &self.component);
             empty(StatusCode::UNAUTHORIZED)
         })?;
-        let claim = match delivery {
-            Some((id, memory)) => Some(first_of(id, memory).await?),
+        let claim = match &delivery {
+            Some((delivery, memory)) => {
+                let id = EventId::new(delivery.as_bytes());
+                Some(first_of(id, memory).await?)
+            }
             None => None,
         };
         let batch = self
             .mapping
-            .batch(body.plain(), now())
+            .batch(
+                body.plain(),
+                now(),
+                delivery.as_ref().map(|(delivery, _)| delivery),
+            )
             .map_err(|cause| error(cause.status(), &cause.to_string()))?;
         Ok(deliver(outlet, batch, body, claim).await)
     }
@@ -158,7 +164,7 @@ impl Desk {
         &self,
         headers: &HeaderMap,
         body: &Body,
-    ) -> Result<Option<(EventId, &Arc<IdMemory>)>, Rejection> {
+    ) -> Result<Option<(Delivery, &Arc<IdMemory>)>, Rejection> {
         let Some((verifier, memory)) = &self.verifier else {
             return Ok(None);
         };
@@ -170,14 +176,8 @@ impl Desk {
                 Some(packed) => verifier.verify(headers, packed, now),
                 None => Err(rejection),
             })?;
-        Ok(id.map(|id| {
-            // Another body under the same id is no repetition: dropping it would lose it.
-            let body = digest::digest(&digest::SHA256, body.plain());
-            (
-                EventId::new(&[id.as_bytes(), body.as_ref()].concat()),
-                memory,
-            )
-        }))
+        // Another body under the same id is no repetition: dropping it would lose it.
+        Ok(id.map(|id| (Delivery::new(&id, body.plain()), memory)))
     }
 }
 

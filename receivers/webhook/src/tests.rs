@@ -409,6 +409,28 @@ async fn a_repeated_delivery_is_200_and_dropped_once_the_first_was_delivered() {
 }
 
 #[tokio::test]
+async fn a_senders_retry_gives_events_without_an_id_the_uids_they_had() {
+    let (mut server, _) = Server::webhook(&verified(Scheme::StandardWebhooks, SECRET));
+    let body = br#"[{"decision":"deny"},{"decision":"deny"}]"#;
+    let mut seen = Vec::new();
+    for (id, age, answer) in [
+        ("m1", 1, Err(Undelivered::retry(2, "full"))),
+        ("m1", 0, Ok(())),
+        ("m2", 0, Ok(())),
+    ] {
+        let (_, batch) = server.post(&signed(id, age, body), body, answer).await;
+        let uids: Vec<_> = batch
+            .records()
+            .map(|record| record.get("log.record.uid").unwrap().to_text().into_owned())
+            .collect();
+        seen.push(uids);
+    }
+    assert_eq!(seen[0], seen[1]);
+    assert_ne!(seen[0][0], seen[0][1], "one event each");
+    assert!(!seen[2].contains(&seen[0][0]), "another delivery");
+}
+
+#[tokio::test]
 async fn a_refused_first_delivery_leaves_no_trace() {
     let (mut server, _) = Server::webhook(&verified(Scheme::StandardWebhooks, SECRET));
     assert_eq!(

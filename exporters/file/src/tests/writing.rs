@@ -1,12 +1,16 @@
 use std::fs;
+use std::io;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use sluice_batch::{Batch, Signal, Value};
 use sluice_component::{After, Undelivered, Verdict};
 use tempfile::{TempDir, tempdir};
 
 use super::{bodies, build, logs, to};
-use crate::{Config, Format};
+use crate::frame::{Framing, PIECE_BYTES};
+use crate::writer::{Settings, Writer};
+use crate::{Config, Format, RotationConfig};
 
 fn place() -> (TempDir, PathBuf) {
     let directory = tempdir().unwrap();
@@ -202,4 +206,93 @@ async fn two_exporters_at_one_file_never_interleave() {
     found.sort();
     found.dedup();
     assert_eq!(found.len(), 100);
+}
+
+/// Ten plain JSON records whose resource makes each 4 MiB.
+fn repetitive() -> Batch {
+    let mut batch = Batch::new(Signal::Logs);
+    let text = "x".repeat(4 << 20);
+    batch.push_scope(&[("big", Value::Str(&text))], "audit");
+    for i in 0..10 {
+        batch.push_log().set_body(Value::Int(i));
+    }
+    batch
+}
+
+fn plain(path: &Path) -> Config {
+    Config {
+        format: Format::PlainJson,
+        ..to(path)
+    }
+}
+
+#[tokio::test]
+async fn a_resource_that_each_record_repeats_is_written_in_pieces() {
+    for zstd_level in [None, Some(1)] {
+        let framing = Framing {
+            format: Format::PlainJson,
+            zstd_level,
+        };
+        let batch = repetitive();
+        let pieces: Vec<usize> = framing.pieces(&batch).map(|p| p.unwrap().len()).collect();
+        assert_eq!(pieces.len(), 3, "4 records, 4 and 2");
+        assert!(pieces.iter().all(|len| *len < PIECE_BYTES + (5 << 20)));
+    }
+    let (_directory, path) = place();
+    let exporter = build(&plain(&path)).unwrap().exporter;
+    exporter.export(&repetitive()).await.unwrap();
+    let text = fs::read_to_string(&path).unwrap();
+    let ends: Vec<bool> = text
+        .lines()
+        .enumerate()
+        .map(|(i, line)| line.starts_with(&format!("{{\"body\":{i},")) && line.ends_with('}'))
+        .collect();
+    assert_eq!(ends, [true; 10]);
+}
+
+#[tokio::test]
+async fn a_batch_of_several_pieces_goes_into_one_file() {
+    let (directory, path) = place();
+    let config = Config {
+        rotation: Some(RotationConfig {
+            max_megabytes: 30,
+            ..RotationConfig::default()
+        }),
+        ..plain(&path)
+    };
+    let exporter = build(&config).unwrap().exporter;
+    exporter.export(&logs(["one"])).await.unwrap();
+    exporter.export(&repetitive()).await.unwrap();
+    assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 10);
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 2);
+}
+
+#[test]
+fn an_attempt_that_fails_after_a_piece_takes_all_its_pieces_back() {
+    let (_directory, path) = place();
+    fs::write(&path, "before\n").unwrap();
+    let mut writer = Writer::new(Settings {
+        path: path.clone(),
+        append: true,
+        is_lines: true,
+        fsync: false,
+        directory_mode: None,
+        rotation: None,
+    });
+    let pieces = |fails: bool| {
+        [b"one\n", b"two\n", b"six\n"]
+            .into_iter()
+            .enumerate()
+            .map(move |(i, piece)| match i {
+                2 if fails => Err(io::Error::other("no memory")),
+                _ => Ok(piece.to_vec()),
+            })
+    };
+    assert!(writer.append(pieces(true)).is_err());
+    assert_eq!(fs::read_to_string(&path).unwrap(), "before\n");
+    writer.append(pieces(false)).unwrap();
+    assert_eq!(
+        fs::read_to_string(&path).unwrap(),
+        "before\none\ntwo\nsix\n"
+    );
 }

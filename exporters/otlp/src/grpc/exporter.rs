@@ -1,5 +1,6 @@
 //! One request over gRPC.
 
+use std::error::Error as _;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -48,7 +49,7 @@ impl Destination for OtlpGrpc {
         let exchange = async {
             grpc.ready()
                 .await
-                .map_err(|error| Status::unavailable(error.to_string()))?;
+                .map_err(|error| Status::from_error(error.into()))?;
             grpc.unary(request, method(signal), Raw).await
         };
         match tokio::time::timeout(self.timeout, exchange).await {
@@ -57,14 +58,33 @@ impl Destination for OtlpGrpc {
                 source: Some(SendError::Timeout(self.timeout).into()),
             },
             Ok(Ok(answer)) => response::of_protobuf(&answer.into_inner()),
-            Ok(Err(status)) => answer::of_grpc(
-                status.code(),
-                retry_info::retry_delay(status.details()),
-                status.message(),
-                self.retry_exhausted,
-            ),
+            Ok(Err(status)) => match connection_failure(&status) {
+                Some(cause) => Answer::Undecided {
+                    verdict: Verdict::Retry(After::Backoff),
+                    source: Some(cause.into()),
+                },
+                None => answer::of_grpc(
+                    status.code(),
+                    retry_info::retry_delay(status.details()),
+                    status.message(),
+                    self.retry_exhausted,
+                ),
+            },
         }
     }
+}
+
+/// Why the connection failed (refused, no such name, a certificate), if no server spoke: those words are this side's
+/// own, and may be logged.
+fn connection_failure(status: &Status) -> Option<String> {
+    let mut cause = status.source();
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<std::io::Error>() {
+            return Some(format!("the connection failed: {error}"));
+        }
+        cause = error.source();
+    }
+    None
 }
 
 fn method(signal: Signal) -> PathAndQuery {

@@ -162,10 +162,7 @@ async fn an_overloaded_server_is_left_alone_and_the_rest_is_owed() {
 async fn partial_success_of_one_request_of_several_is_only_its_own() {
     let server = judge(|bodies| match bodies.len() {
         1 => Answer::Taken,
-        2 if has(bodies, &[2]) => Answer::Partly {
-            rejected: 1,
-            message: String::new(),
-        },
+        2 if has(bodies, &[2]) => Answer::Partly { rejected: 1 },
         2 => Answer::Taken,
         _ => Answer::TooLarge(String::new()),
     });

@@ -95,15 +95,17 @@ fn no_second_copy_of_a_deleted_or_hashed_key_is_left() {
         &mut batch,
     );
     assert_eq!(batch.record(0).attributes().len(), 2);
-    // SHA-1 of "one".
+    // SHA-256 of "one".
     assert_eq!(
         batch.record(0).get("a"),
-        Some(Value::Str("fe05bcdcdc4928012781a5f1a2a77cbb5398e106"))
+        Some(Value::Str(
+            "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed"
+        ))
     );
 }
 
 #[test]
-fn hash_is_the_collectors_sha_1_for_every_type() {
+fn hash_is_the_collectors_sha_256_for_every_type() {
     let map = ValueBuf::from_json(br#"{"k":1}"#).unwrap();
     let mut batch = record(&[
         ("text", Value::Str("hello")),
@@ -121,12 +123,12 @@ fn hash_is_the_collectors_sha_1_for_every_type() {
     assert_eq!(
         shown(&batch),
         [
-            "text=aaf4c61ddcc5e8a2dabede0f3b482cd9aea9434d",
-            "int=3da89ee273be13437e7ecf760f3fbd4dc0e8d1fe",
-            "double=05fe405753166f125559e7c9ac558654f107c7e9",
-            "bool=bf8b4530d8d246dd74ac53a13471bba17941dff7",
-            "bytes=aaf4c61ddcc5e8a2dabede0f3b482cd9aea9434d",
-            "map=7da213e1300e0d9a4e1971c101b2f03387e57879",
+            "text=2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824",
+            "int=7c9fa136d4413fa6173637e883b6998d32e1d675f88cddff9dcbcf331820f4b8",
+            "double=af5570f5a1810b7af78caf4bc70a660f0df51e42baf91d4de5b2328de0e83dfc",
+            "bool=4bf5122f344554c53bde2ebb8cd2b7e3d1600ad631c385a5d7cce23c7785459a",
+            "bytes=2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824",
+            "map=a0da1fce57d0e4f9f0ae4e4cbe040d34dcc046255c6c8d18e97f55aaed0655f0",
             "empty=",
         ]
     );

@@ -107,16 +107,16 @@ fn from_context_is_refused_plainly() {
 fn all_problems_are_reported_at_once() {
     let found = problems(
         r#"{"actions": [{"action": "delete"}, {"action": "hash"}],
-            "include": {"match_type": "regexp", "attributes": [{"key": "a", "value": "("}, {"key": "", "value": 1}], "span_kinds": ["x"]},
+            "include": {"match_type": "regexp", "attributes": [{"key": "a", "value": "("}, {"key": "", "value": 1}], "span_kinds": ["["]},
             "exclude": {"match_type": "strict"}}"#,
     );
     assert_eq!(
         found,
         [
-            "include.span_kinds: span_kinds is not available",
             "include.attributes.0.value@0: invalid regular expression: unclosed group",
             "include.attributes.1.key: the key is empty",
             "include.attributes.1.value: `match_type: regexp` needs a text here",
+            "include.span_kinds.0@0: invalid regular expression: unclosed character class",
             "exclude: there is nothing to match by",
             "actions.0: `delete` needs key or pattern",
             "actions.1: `hash` needs key or pattern",
@@ -147,4 +147,18 @@ fn unknown_keys_actions_and_types_are_errors() {
         assert!(error.contains(wrong), "{json}: {error}");
     }
     assert!(serde_json::from_str::<resource::Config>(r#"{"actions": []}"#).is_err());
+}
+
+#[test]
+fn a_strict_span_kind_that_does_not_exist_is_an_error() {
+    let with = |kind: &str| {
+        problems(&format!(
+            r#"{{"actions": [{{"action": "delete", "key": "a"}}],
+                "include": {{"match_type": "strict", "span_kinds": ["SPAN_KIND_CLIENT", "{kind}"]}}}}"#
+        ))
+    };
+    assert!(with("SPAN_KIND_SERVER").is_empty());
+    for kind in ["server", "SERVER", "SPAN_KIND_SERVE", "2", ""] {
+        assert_eq!(with(kind), ["include.span_kinds.1: is no kind of span"]);
+    }
 }

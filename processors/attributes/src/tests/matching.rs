@@ -135,3 +135,43 @@ fn a_property_of_another_signal_matches_nothing() {
         );
     }
 }
+
+#[test]
+fn span_kinds_match_by_the_names_of_otlp() {
+    let span = |kind: &str| {
+        let json = format!(
+            r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{"name":"GET /"{kind}}}]}}]}}]}}"#
+        );
+        Batch::decode_json(Signal::Traces, json.as_bytes()).unwrap()
+    };
+    let names = [
+        "SPAN_KIND_UNSPECIFIED",
+        "SPAN_KIND_INTERNAL",
+        "SPAN_KIND_SERVER",
+        "SPAN_KIND_CLIENT",
+        "SPAN_KIND_PRODUCER",
+        "SPAN_KIND_CONSUMER",
+    ];
+    for number in 0..names.len() {
+        let span = span(&format!(r#","kind":{number}"#));
+        for (i, name) in names.iter().enumerate() {
+            let strict = format!(r#""match_type": "strict", "span_kinds": ["{name}"]"#);
+            assert_eq!(included(&strict, &span), i == number, "{name} of {number}");
+        }
+    }
+    let regexp = r#""match_type": "regexp", "span_kinds": ["_(SERVER|CLIENT)$"]"#;
+    assert!(included(regexp, &span(r#","kind":3"#)));
+    assert!(!included(regexp, &span(r#","kind":1"#)));
+    let any = r#""match_type": "regexp", "span_kinds": [""]"#;
+    assert!(
+        included(any, &span("")),
+        "a span without a kind is unspecified"
+    );
+    let named = r#""match_type": "regexp", "span_kinds": ["."]"#;
+    assert!(!included(named, &span(r#","kind":6"#)), "no kind of OTLP");
+    assert!(!included(any, &log()), "a log record has no kind at all");
+    let both =
+        r#""match_type": "strict", "span_names": ["GET /"], "span_kinds": ["SPAN_KIND_SERVER"]"#;
+    assert!(included(both, &span(r#","kind":2"#)));
+    assert!(!included(both, &span(r#","kind":3"#)));
+}

@@ -7,7 +7,7 @@ use sluice_batch::{Batch, Map, RecordMut, Signal, Value};
 use super::judgement::severity_text;
 use super::table::{Fields, Source};
 use super::time::nanoseconds;
-use super::{Mapping, Normalise, trace, wrapper};
+use super::{Delivery, Mapping, Normalise, trace, uid, wrapper};
 
 /// An event whose time is farther than this from its receipt is marked.
 const SKEW_NANOS: i128 = 300_000_000_000;
@@ -18,17 +18,24 @@ pub(super) struct Writer<'m> {
     mapping: &'m Mapping,
     source: &'m Source,
     received: u64,
+    delivery: Option<&'m Delivery>,
     /// The last record's resource: one that follows with the same joins it.
     resource: Option<[String; 3]>,
 }
 
 impl<'m> Writer<'m> {
-    pub(super) fn new(mapping: &'m Mapping, source: &'m Source, received: u64) -> Self {
+    pub(super) fn new(
+        mapping: &'m Mapping,
+        source: &'m Source,
+        received: u64,
+        delivery: Option<&'m Delivery>,
+    ) -> Self {
         Self {
             batch: Batch::new(Signal::Logs),
             mapping,
             source,
             received,
+            delivery,
             resource: None,
         }
     }
@@ -40,8 +47,10 @@ impl<'m> Writer<'m> {
             mapping,
             source,
             received,
+            delivery,
             ..
         } = *self;
+        let position = self.batch.len();
         let fields = Fields::read(source.fields, event);
         let judgement = (source.judge)(&fields);
         self.enter([
@@ -80,7 +89,7 @@ impl<'m> Writer<'m> {
         });
         record.set(
             "log.record.uid",
-            Value::Str(&uid.unwrap_or_else(|| uuid::Uuid::now_v7().to_string().into())),
+            Value::Str(&uid.unwrap_or_else(|| uid::uid(delivery, position).into())),
         );
 
         let time = fields

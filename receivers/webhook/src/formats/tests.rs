@@ -63,7 +63,7 @@ fn map_as(format: Format, normalise: Normalise, body: &str) -> Result<Batch, Bod
         normalise,
         subject_field: None,
     }
-    .batch(body.as_bytes(), SAMPLE_TIME)
+    .batch(body.as_bytes(), SAMPLE_TIME, None)
 }
 
 fn full(format: Format, body: &str) -> Batch {
@@ -536,7 +536,7 @@ fn a_malformed_body_is_refused_whole_with_the_place_and_no_content() {
         format: Format::Json,
         ..Mapping::default()
     }
-    .batch(b"{\"a\":\"\xff\"}", 0)
+    .batch(b"{\"a\":\"\xff\"}", 0, None)
     .unwrap_err();
     assert_eq!(not_utf8, BodyError::Malformed { offset: 6 });
     assert_eq!(refused("[]"), BodyError::Empty);
@@ -723,7 +723,7 @@ fn the_users_choice_of_subject_goes_before_the_formats() {
         normalise: Normalise::Short,
         subject_field: Some("actor.id".into()),
     };
-    let batch = mapping.batch(br#"[{"decision":"allow","policy_user":"p","actor":{"id":"a"}},{"decision":"allow","user_id":"u","quota_subject":"q"}]"#, 0).unwrap();
+    let batch = mapping.batch(br#"[{"decision":"allow","policy_user":"p","actor":{"id":"a"}},{"decision":"allow","user_id":"u","quota_subject":"q"}]"#, 0, None).unwrap();
     let users: Vec<_> = batch
         .records()
         .map(|r| r.get("user.id").unwrap().to_text().into_owned())
@@ -788,7 +788,7 @@ fn any_json_and_raw_bodies_are_kept_as_they_are() {
         format: Format::Raw,
         ..Mapping::default()
     }
-    .batch(b"\xff\xfe", 0)
+    .batch(b"\xff\xfe", 0, None)
     .unwrap();
     assert_eq!(bytes.record(0).body(), Value::Bytes(b"\xff\xfe"));
 }
@@ -804,7 +804,7 @@ proptest! {
             body[at] = byte;
             body.truncate(body.len() - cut % body.len() / 4);
             for format in [format, Format::Json, Format::Raw] {
-                match (Mapping { format, normalise: Normalise::Full, subject_field: None }).batch(&body, SAMPLE_TIME) {
+                match (Mapping { format, normalise: Normalise::Full, subject_field: None }).batch(&body, SAMPLE_TIME, None) {
                     Ok(batch) => prop_assert!(!batch.is_empty()),
                     Err(BodyError::Malformed { offset }) => prop_assert!(offset <= body.len()),
                     Err(_) => {}
@@ -812,4 +812,59 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn a_record_without_an_id_has_the_same_uid_in_each_copy_of_a_delivery() {
+    let uids = |format, id: Option<&str>, body: &[u8]| -> Vec<String> {
+        let delivery = id.map(|id| super::Delivery::new(id, body));
+        Mapping {
+            format,
+            ..Mapping::default()
+        }
+        .batch(body, SAMPLE_TIME, delivery.as_ref())
+        .unwrap()
+        .records()
+        .map(|r| r.get("log.record.uid").unwrap().to_text().into_owned())
+        .collect()
+    };
+    let body = br#"[{"a":1},{"id":"own"},{"a":1},{"event":{"a":1}}]"#;
+    for format in [Format::Json, Format::PolicyGateway, Format::Raw] {
+        let first = uids(format, Some("m1"), body);
+        assert_eq!(uids(format, Some("m1"), body), first, "{format:?}");
+        assert_ne!(
+            uids(format, Some("m2"), body)[0],
+            first[0],
+            "another delivery"
+        );
+        assert_ne!(
+            uids(format, Some("m1"), b"[{\"a\":2}]")[0],
+            first[0],
+            "another body"
+        );
+        assert_ne!(uids(format, None, body)[0], uids(format, None, body)[0]);
+    }
+    let first = uids(Format::Json, Some("m1"), body);
+    assert_eq!(first[1], "own", "an event's own id stays");
+    assert_ne!(
+        first[0], first[2],
+        "equal events at other places are other events"
+    );
+    let uid = uuid::Uuid::parse_str(&first[0]).unwrap();
+    assert_eq!(
+        (uid.get_version_num(), uid.get_variant()),
+        (8, uuid::Variant::RFC4122)
+    );
+}
+
+#[test]
+fn the_uid_of_a_delivery_is_the_documented_hash() {
+    let body = br#"{"a":1}"#;
+    let delivery = super::Delivery::new("msg_1", body);
+    let batch = Mapping::default().batch(body, 0, Some(&delivery)).unwrap();
+    assert_eq!(
+        batch.record(0).get("log.record.uid").unwrap().as_str(),
+        Some("ad96d196-8f28-8ae1-bef5-2e91a1e7848f")
+    );
+    assert!(!format!("{delivery:?}").contains("msg_1"));
 }

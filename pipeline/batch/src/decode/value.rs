@@ -1,0 +1,147 @@
+//! Attributes and values: the hot path. Nearly every field here has a one-byte key; anything else takes the general way.
+
+use super::Decoder;
+use crate::batch::DecodeError;
+use crate::rows::{Attribute, Cell, Text};
+use crate::wire::{Malformed, Reader, is_utf8};
+use crate::{check, schema};
+
+impl Decoder<'_> {
+    /// A `KeyValue` as a row. Says whether it is canonical.
+    #[inline]
+    pub(super) fn attribute(
+        &mut self,
+        start: usize,
+        end: usize,
+        depth: u32,
+    ) -> Result<bool, DecodeError> {
+        self.room(size_of::<Attribute>())?;
+        let mut canonical = true;
+        let mut key = Text::default();
+        let mut value = Cell::Absent;
+        let (mut keys, mut values) = (0, 0);
+        let mut reader = Reader::new(self.buf, start, end);
+        while !reader.is_empty() {
+            match self.buf[reader.pos] {
+                0x0a => {
+                    reader.pos += 1;
+                    key = self.string(&mut reader)?;
+                    keys += 1;
+                }
+                0x12 => {
+                    reader.pos += 1;
+                    let (start, end) = reader.delimited()?;
+                    if depth == 0 {
+                        return Err(reader
+                            .malformed("messages nested more than 100 deep")
+                            .into());
+                    }
+                    value = self.any_value(start, end, depth - 1, &mut canonical)?;
+                    values += 1;
+                }
+                _ => {
+                    let (tag, wire) = reader.key()?;
+                    match schema::KEY_VALUE.field(tag) {
+                        Some(field) => {
+                            check::value(field, wire, &mut reader, depth)?;
+                        }
+                        None => reader.skip(tag, wire, depth)?,
+                    }
+                    canonical = false;
+                }
+            }
+        }
+        self.batch.attributes.push(Attribute { key, value });
+        Ok(canonical && keys <= 1 && values <= 1)
+    }
+
+    /// An `AnyValue` as a cell; nested values are checked and stay raw.
+    #[inline]
+    pub(super) fn any_value(
+        &mut self,
+        start: usize,
+        end: usize,
+        depth: u32,
+        canonical: &mut bool,
+    ) -> Result<Cell, DecodeError> {
+        let mut cell = Cell::Empty;
+        let mut members = 0;
+        let mut reader = Reader::new(self.buf, start, end);
+        while !reader.is_empty() {
+            members += 1;
+            cell = match self.buf[reader.pos] {
+                0x0a => {
+                    reader.pos += 1;
+                    Cell::Str(self.string(&mut reader)?)
+                }
+                0x10 => {
+                    reader.pos += 1;
+                    Cell::Bool(reader.varint()? != 0)
+                }
+                0x18 => {
+                    reader.pos += 1;
+                    Cell::Int(reader.varint()? as i64)
+                }
+                0x21 => {
+                    reader.pos += 1;
+                    Cell::Double(f64::from_bits(reader.fixed64()?))
+                }
+                key @ (0x2a | 0x32) => {
+                    reader.pos += 1;
+                    let (start, end) = reader.delimited()?;
+                    if depth == 0 {
+                        return Err(reader
+                            .malformed("messages nested more than 100 deep")
+                            .into());
+                    }
+                    let inner = Reader::new(self.buf, start, end);
+                    let text = self.text(start, end);
+                    if key == 0x2a {
+                        *canonical &= check::message(&schema::ARRAY_VALUE, inner, depth - 1)?;
+                        Cell::Array(text)
+                    } else {
+                        *canonical &= check::message(&schema::KEY_VALUE_LIST, inner, depth - 1)?;
+                        Cell::Map(text)
+                    }
+                }
+                0x3a => {
+                    reader.pos += 1;
+                    let (start, end) = reader.delimited()?;
+                    Cell::Bytes(self.text(start, end))
+                }
+                _ => {
+                    let (tag, wire) = reader.key()?;
+                    match schema::ANY_VALUE.field(tag) {
+                        Some(field) => {
+                            check::value(field, wire, &mut reader, depth)?;
+                        }
+                        None => reader.skip(tag, wire, depth)?,
+                    }
+                    *canonical = false;
+                    Cell::Empty
+                }
+            };
+        }
+        *canonical &= members <= 1;
+        Ok(cell)
+    }
+
+    #[inline]
+    pub(super) fn string(&self, reader: &mut Reader<'_>) -> Result<Text, DecodeError> {
+        let (start, end) = reader.delimited()?;
+        if is_utf8(&self.buf[start..end]) {
+            Ok(self.text(start, end))
+        } else {
+            Err(Malformed {
+                offset: start,
+                what: "a string that is not UTF-8",
+            }
+            .into())
+        }
+    }
+
+    pub(super) fn delimited_text(&self, reader: &mut Reader<'_>) -> Result<Text, DecodeError> {
+        let (start, end) = reader.delimited()?;
+        Ok(self.text(start, end))
+    }
+}
