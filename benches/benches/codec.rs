@@ -8,6 +8,9 @@ use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use prost::Message as _;
 use sluice_batch::{Batch, Signal, Value};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn codec(criterion: &mut Criterion) {
     let wire = Bytes::from(sluice_benches::policy_gateway_1000());
     let mut group = criterion.benchmark_group("decode");

@@ -5,9 +5,11 @@
 
 use std::borrow::Cow;
 
-use sluice_batch::{Attributes, Map, Record, Value};
+use sluice_batch::{Map, Value};
 use sluice_component::audit;
 pub(crate) use sluice_component::audit::event_id;
+
+use crate::view::{View, text};
 
 /// The scope in which receivers put the audit events that they normalise.
 const NORMALISED_SCOPE: &str = "audit";
@@ -15,15 +17,15 @@ const NORMALISED_SCOPE: &str = "audit";
 /// An audit event.
 #[derive(Clone, Copy)]
 pub(crate) struct AuditEvent<'a> {
-    record: Record<'a>,
+    record: View<'a>,
     /// The source's own object.
     pub(crate) object: Option<Map<'a>>,
 }
 
 impl<'a> AuditEvent<'a> {
     /// The record as an audit event, if it is one.
-    pub(crate) fn of(record: Record<'a>) -> Option<Self> {
-        audit::is_event(record).then(|| Self {
+    pub(crate) fn of(record: View<'a>) -> Option<Self> {
+        audit::is_event(*record).then(|| Self {
             record,
             object: record.body().as_map(),
         })
@@ -63,10 +65,10 @@ impl<'a> AuditEvent<'a> {
     }
 
     /// Who produced it, as host names are written: `policy-gateway` for `policy_gateway`.
-    pub(crate) fn source(&self) -> Option<String> {
+    pub(crate) fn source(&self) -> Option<Cow<'a, str>> {
         self.member("source")
             .or_else(|| text(self.record.resource().get("service.name")))
-            .map(|source| source.replace('_', "-"))
+            .map(as_host)
     }
 
     /// The project that it belongs to.
@@ -101,29 +103,13 @@ fn is_normalised_view(key: &str) -> bool {
         )
 }
 
-/// A scalar as text; nothing for absent, empty or nested values.
-pub(crate) fn text(value: Option<Value<'_>>) -> Option<Cow<'_, str>> {
-    match value? {
-        Value::Empty | Value::Array(_) | Value::Map(_) => None,
-        scalar => Some(scalar.to_text()).filter(|text| !text.is_empty()),
+/// A source as host names are written.
+pub(crate) fn as_host(source: Cow<'_, str>) -> Cow<'_, str> {
+    if source.contains('_') {
+        Cow::Owned(source.replace('_', "-"))
+    } else {
+        source
     }
-}
-
-/// Attributes of the resource, without those that the record sets itself.
-pub(crate) fn resource_attributes<'a>(
-    record: Record<'a>,
-) -> impl Iterator<Item = (&'a str, Value<'a>)> {
-    let own: Attributes<'a> = record.attributes();
-    record
-        .resource()
-        .attributes()
-        .iter()
-        .filter(move |(key, _)| own.get(key).is_none())
-}
-
-/// The value of an attribute of the record, else of its resource.
-pub(crate) fn attribute<'a>(record: Record<'a>, key: &str) -> Option<Cow<'a, str>> {
-    text(record.get(key)).or_else(|| text(record.resource().get(key)))
 }
 
 #[cfg(test)]
@@ -166,7 +152,7 @@ mod tests {
         ] {
             let batch = record("", name, body, attributes);
             assert_eq!(
-                AuditEvent::of(batch.record(0)).is_some(),
+                AuditEvent::of(View::of(batch.record(0))).is_some(),
                 expected,
                 "{name} {body}"
             );
@@ -176,7 +162,7 @@ mod tests {
     #[test]
     fn the_normalised_view_is_left_out_only_where_a_receiver_made_it() {
         let further = |batch: &Batch| {
-            let audit = AuditEvent::of(batch.record(0)).expect("an audit event");
+            let audit = AuditEvent::of(View::of(batch.record(0))).expect("an audit event");
             audit
                 .further_attributes()
                 .map(|(key, _)| key.to_owned())
@@ -201,7 +187,7 @@ mod tests {
     fn people_read_the_decision_or_the_action() {
         let message = |name: &str, body: &str| {
             let batch = record("", name, body, &[]);
-            AuditEvent::of(batch.record(0))
+            AuditEvent::of(View::of(batch.record(0)))
                 .expect("an audit event")
                 .message()
         };

@@ -7,7 +7,7 @@ mod tests;
 mod verdicts;
 
 pub(crate) use self::http::{Http, HttpKeys, no_credentials, parse_url};
-pub(crate) use payload::{Framing, Limits, Payload};
+pub(crate) use payload::{Framing, Limits, MAX_ENCODED, Payload};
 pub(crate) use verdicts::Verdicts;
 
 use std::ops::Range;

@@ -1,6 +1,8 @@
 //! JSON members, written straight into a request's body.
 
-use sluice_batch::{Map, Value};
+use sluice_batch::{Map, Value, write_json_string};
+
+use crate::keys::Firsts;
 
 /// An object under construction at the end of a body. Members come in the order in which they are written.
 pub(crate) struct Object<'o> {
@@ -18,6 +20,14 @@ impl<'o> Object<'o> {
         }
     }
 
+    /// Members alone, without braces, to be put into an object with [`Object::written`].
+    pub(crate) fn bare(out: &'o mut Vec<u8>) -> Self {
+        Self {
+            out,
+            is_empty: true,
+        }
+    }
+
     /// Closes it.
     pub(crate) fn close(self) {
         self.out.push(b'}');
@@ -28,19 +38,30 @@ impl<'o> Object<'o> {
         if !std::mem::take(&mut self.is_empty) {
             self.out.push(b',');
         }
-        Value::Str(key).write_json(self.out);
+        write_json_string(key, self.out);
         self.out.push(b':');
         self.out
     }
 
     /// A member.
     pub(crate) fn value(&mut self, key: &str, value: Value<'_>) {
-        value.write_json(self.key(key));
+        match value {
+            Value::Str(text) => self.text(key, text),
+            other => other.write_json(self.key(key)),
+        }
+    }
+
+    /// A member, or several for a nested value: see [`flatten`].
+    pub(crate) fn flattened(&mut self, key: &str, value: Value<'_>, depth: usize) {
+        match value {
+            Value::Str(text) => self.text(key, text),
+            other => flatten(key, other, depth, &mut |key, value| self.value(key, value)),
+        }
     }
 
     /// A text member.
     pub(crate) fn text(&mut self, key: &str, text: &str) {
-        self.value(key, Value::Str(text));
+        write_json_string(text, self.key(key));
     }
 
     /// A text member, unless it is empty.
@@ -58,13 +79,10 @@ impl<'o> Object<'o> {
     /// Members of a map, each key once (its first value): a second `a` makes an object that some destinations refuse.
     /// Keys that `skip` names are left out.
     pub(crate) fn members(&mut self, map: Map<'_>, skip: impl Fn(&str) -> bool) {
-        let mut seen: Vec<&str> = Vec::with_capacity(32);
+        let mut firsts = Firsts::default();
         for (key, value) in map.iter() {
-            if !seen.contains(&key) {
-                seen.push(key);
-                if !skip(key) {
-                    self.value(key, value);
-                }
+            if firsts.is_first(key) && !skip(key) {
+                self.value(key, value);
             }
         }
     }
@@ -75,11 +93,53 @@ impl<'o> Object<'o> {
         fill(&mut inner);
         inner.close();
     }
+
+    /// A nested object, unless nothing is filled in.
+    pub(crate) fn object_if_any(&mut self, key: &str, fill: impl FnOnce(&mut Object<'_>)) {
+        let (start, was_empty) = (self.out.len(), self.is_empty);
+        let mut inner = Object::open(self.key(key));
+        fill(&mut inner);
+        if inner.is_empty {
+            self.out.truncate(start);
+            self.is_empty = was_empty;
+        } else {
+            inner.close();
+        }
+    }
+
+    /// Members that [`Object::bare`] wrote.
+    pub(crate) fn written(&mut self, members: &[u8]) {
+        if !members.is_empty() {
+            if !std::mem::take(&mut self.is_empty) {
+                self.out.push(b',');
+            }
+            self.out.extend_from_slice(members);
+        }
+    }
 }
 
-/// Lower-case hex of an id, as text.
-pub(crate) fn hex_id(id: &[u8]) -> String {
-    hex::encode(id)
+/// An id of at most 16 bytes in lower-case hex; nothing for a longer one, which no trace or span has.
+pub(crate) struct HexId {
+    digits: [u8; 32],
+    len: usize,
+}
+
+impl HexId {
+    pub(crate) fn of(id: &[u8]) -> Self {
+        let mut digits = [0; 32];
+        let len = id.len() * 2;
+        let fits = digits
+            .get_mut(..len)
+            .is_some_and(|digits| hex::encode_to_slice(id, digits).is_ok());
+        Self {
+            digits,
+            len: if fits { len } else { 0 },
+        }
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.digits[..self.len]).unwrap_or_default()
+    }
 }
 
 /// A value as indexed fields and flat attributes take it: nested maps end up as `a.b.c` members, to `depth` levels

@@ -15,11 +15,13 @@ pub mod datadog;
 mod delivery;
 pub mod elasticsearch;
 mod json;
+mod keys;
 mod removed;
 mod retry_after;
 pub mod siem_bridge;
 pub mod splunk_hec;
 #[cfg(test)]
 mod tests;
+mod view;
 
 pub use removed::Removed;

@@ -81,6 +81,7 @@ async fn deliver(destination: Arc<Destination>, lease: Lease) {
         owed = still;
         if has_progressed && undelivered.delay() == Some(Duration::ZERO) {
             // No trouble: the exporter took a part and asks to be called again with the rest.
+            report_refusals(&destination, &undelivered);
             continue;
         }
         drop(place);

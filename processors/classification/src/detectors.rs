@@ -44,7 +44,12 @@ impl Detectors {
     ) {
         let record = batch.record(i);
         let mut marks = record.marks();
-        let is_open = self.rules.iter().any(|(bits, _)| bits & marks == 0);
+        // What redaction has searched for and not marked is not there.
+        let known = marks | batch.searched();
+        let is_open = self
+            .rules
+            .iter()
+            .any(|(bits, _)| bits & marks == 0 && bits & !known != 0);
         if is_open && self.may_find(batch, i, positions) {
             marks |= self.scan(record);
         }

@@ -1,6 +1,10 @@
-//! Byte classes of 64 bytes at a time, one bit a byte. The only unsafe code of the crate: the call into the AVX2 version
-//! after its presence was checked, and its loads. The table version is the definition; a test compares the two.
+//! Byte classes and first letters of literals, for 64 bytes at a time, one bit a byte. The only unsafe code of the crate:
+//! the calls into the AVX2 versions after its presence was checked, and their loads. The versions without vectors are the
+//! definition; tests compare the two.
 #![allow(unsafe_code)]
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
 
 /// Bytes a block.
 pub(crate) const BLOCK: usize = 64;
@@ -13,63 +17,45 @@ pub(crate) struct Masks {
     pub(crate) upper: u64,
     /// Space, `-`, `.`, `)`.
     pub(crate) separator: u64,
-    /// `@ + % ! \ ~ | ^`, 0x18, and lead bytes of characters that may need folding.
+    /// `! \ ~ | ^`.
     pub(crate) trigger: u64,
+    /// `@ + %`, 0x18, and lead bytes of characters that may need folding: all need a letter, a digit or a byte outside
+    /// ASCII behind them.
+    pub(crate) soft_trigger: u64,
+    /// Bytes outside ASCII.
+    pub(crate) high: u64,
     /// Letters, digits, `+ / - _`.
     pub(crate) base64: u64,
     pub(crate) dot: u64,
     pub(crate) colon: u64,
 }
 
-const DIGIT: u8 = 1;
-const LETTER: u8 = 2;
-const UPPER: u8 = 4;
-const SEPARATOR: u8 = 8;
-const TRIGGER: u8 = 16;
-const BASE64: u8 = 32;
-const DOT: u8 = 64;
-const COLON: u8 = 128;
-
-const fn class(b: u8) -> u8 {
-    let mut class = 0;
-    if b.is_ascii_digit() {
-        class |= DIGIT | BASE64;
-    }
-    if b.is_ascii_alphabetic() {
-        class |= LETTER | BASE64;
-    }
-    if b.is_ascii_uppercase() {
-        class |= UPPER;
-    }
-    if matches!(b, b' ' | b'-' | b'.' | b')') {
-        class |= SEPARATOR;
-    }
-    if matches!(
-        b,
-        b'@' | b'+' | b'%' | b'!' | b'\\' | b'~' | b'|' | b'^' | 0x18
-    ) || (b >= 0xc0 && matches!(b & 15, 0 | 1 | 2 | 3 | 9 | 11 | 15))
-    {
-        class |= TRIGGER;
-    }
-    if matches!(b, b'+' | b'/' | b'-' | b'_') {
-        class |= BASE64;
-    }
-    match b {
-        b'.' => class | DOT,
-        b':' => class | COLON,
-        _ => class,
+impl Masks {
+    /// The definition of the classes.
+    fn set(&mut self, i: usize, b: u8) {
+        let mut set = |mask: fn(&mut Self) -> &mut u64, is: bool| *mask(self) |= u64::from(is) << i;
+        let folds = b >= 0xc0 && matches!(b & 15, 0 | 1 | 2 | 3 | 9 | 11 | 15);
+        set(|m| &mut m.digit, b.is_ascii_digit());
+        set(|m| &mut m.letter, b.is_ascii_alphabetic());
+        set(|m| &mut m.upper, b.is_ascii_uppercase());
+        set(|m| &mut m.separator, matches!(b, b' ' | b'-' | b'.' | b')'));
+        set(
+            |m| &mut m.trigger,
+            matches!(b, b'!' | b'\\' | b'~' | b'|' | b'^'),
+        );
+        set(
+            |m| &mut m.soft_trigger,
+            folds || matches!(b, b'@' | b'+' | b'%' | 0x18),
+        );
+        set(|m| &mut m.high, b >= 0x80);
+        set(
+            |m| &mut m.base64,
+            b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'-' | b'_'),
+        );
+        set(|m| &mut m.dot, b == b'.');
+        set(|m| &mut m.colon, b == b':');
     }
 }
-
-static CLASS: [u8; 256] = {
-    let mut table = [0; 256];
-    let mut b = 0;
-    while b < 256 {
-        table[b] = class(b as u8);
-        b += 1;
-    }
-    table
-};
 
 /// Classifies `bytes` block by block into `masks`; the bytes that the last block lacks have no class. Returns the number
 /// of blocks, at most `masks.len()`.
@@ -100,135 +86,85 @@ fn by_table(blocks: &[[u8; BLOCK]], masks: &mut [Masks]) {
     for (block, m) in blocks.iter().zip(masks) {
         *m = Masks::default();
         for (i, b) in block.iter().enumerate() {
-            let class = CLASS[*b as usize];
-            let bit = |c: u8| u64::from(class & c != 0) << i;
-            m.digit |= bit(DIGIT);
-            m.letter |= bit(LETTER);
-            m.upper |= bit(UPPER);
-            m.separator |= bit(SEPARATOR);
-            m.trigger |= bit(TRIGGER);
-            m.base64 |= bit(BASE64);
-            m.dot |= bit(DOT);
-            m.colon |= bit(COLON);
+            m.set(i, *b);
         }
     }
 }
 
-#[cfg(target_arch = "x86_64")]
-mod avx2 {
-    use core::arch::x86_64::{
-        __m256i, _mm256_and_si256, _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_min_epu8,
-        _mm256_movemask_epi8, _mm256_or_si256, _mm256_set1_epi8, _mm256_setr_epi8,
-        _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_slli_epi16, _mm256_srli_epi16,
-        _mm256_sub_epi8,
-    };
+/// Knows the first three bytes of up to some dozens of texts, and of a little more, in eight groups.
+pub(crate) struct Fingerprints {
+    /// Per byte of the three: the groups that have its low half, and its high half.
+    low: [[u8; 16]; 3],
+    high: [[u8; 16]; 3],
+}
 
-    use super::{BLOCK, Masks};
-
-    // Classes that are not ranges: a byte has bit k when its low nibble has it in LOW and its high nibble in HIGH.
-    // 1: separators, 2: `!%+`, 4: `@`, 8: `\^|~`, 16: 0x18, 32: `+-/`, 64: `_`, 128: lead bytes.
-    const LOW: [i8; 16] = [
-        1 | 4 | -128,
-        2 | -128,
-        -128,
-        -128,
-        0,
-        2,
-        0,
-        0,
-        16,
-        1 | -128,
-        0,
-        2 | 32 | -128,
-        8,
-        1 | 32,
-        1 | 8,
-        32 | 64 | -128,
-    ];
-    const HIGH: [i8; 16] = [
-        0,
-        16,
-        1 | 2 | 32,
-        0,
-        4,
-        8 | 64,
-        0,
-        8,
-        0,
-        0,
-        0,
-        0,
-        -128,
-        -128,
-        -128,
-        -128,
-    ];
-
-    #[target_feature(enable = "avx2")]
-    fn table(t: [i8; 16]) -> __m256i {
-        _mm256_setr_epi8(
-            t[0], t[1], t[2], t[3], t[4], t[5], t[6], t[7], t[8], t[9], t[10], t[11], t[12], t[13],
-            t[14], t[15], t[0], t[1], t[2], t[3], t[4], t[5], t[6], t[7], t[8], t[9], t[10], t[11],
-            t[12], t[13], t[14], t[15],
-        )
-    }
-
-    #[target_feature(enable = "avx2")]
-    fn bits(v: __m256i) -> u64 {
-        u64::from(_mm256_movemask_epi8(v) as u32)
-    }
-
-    /// Where `v` is at most `most` (unsigned).
-    #[target_feature(enable = "avx2")]
-    fn at_most(v: __m256i, most: i8) -> u64 {
-        bits(_mm256_cmpeq_epi8(
-            _mm256_min_epu8(v, _mm256_set1_epi8(most)),
-            v,
-        ))
-    }
-
-    /// Where `v` has any bit of `any`.
-    #[target_feature(enable = "avx2")]
-    fn has(v: __m256i, any: i8) -> u64 {
-        let none = _mm256_cmpeq_epi8(
-            _mm256_and_si256(v, _mm256_set1_epi8(any)),
-            _mm256_setzero_si256(),
-        );
-        u64::from(!(_mm256_movemask_epi8(none) as u32))
-    }
-
-    #[target_feature(enable = "avx2")]
-    pub(super) fn blocks(blocks: &[[u8; BLOCK]], masks: &mut [Masks]) {
-        let (low, high) = (table(LOW), table(HIGH));
-        let nibble = _mm256_set1_epi8(15);
-        for (block, m) in blocks.iter().zip(masks) {
-            *m = Masks::default();
-            for half in 0..2 {
-                let shift = half * 32;
-                // SAFETY: 32 bytes from 0 or 32 are inside the 64 of the block; the load needs no alignment.
-                let v = unsafe { _mm256_loadu_si256(block.as_ptr().add(shift).cast()) };
-                let class = _mm256_and_si256(
-                    _mm256_shuffle_epi8(low, _mm256_and_si256(v, nibble)),
-                    _mm256_shuffle_epi8(high, _mm256_and_si256(_mm256_srli_epi16::<4>(v), nibble)),
-                );
-                let digit = at_most(_mm256_sub_epi8(v, _mm256_set1_epi8(b'0' as i8)), 9);
-                let letter = at_most(
-                    _mm256_sub_epi8(
-                        _mm256_or_si256(v, _mm256_set1_epi8(0x20)),
-                        _mm256_set1_epi8(b'a' as i8),
-                    ),
-                    25,
-                );
-                m.digit |= digit << shift;
-                m.letter |= letter << shift;
-                m.upper |= (letter & !bits(_mm256_slli_epi16::<2>(v))) << shift;
-                m.separator |= bits(_mm256_slli_epi16::<7>(class)) << shift;
-                m.trigger |= has(class, 2 | 4 | 8 | 16 | -128) << shift;
-                m.base64 |= (digit | letter | has(class, 32 | 64)) << shift;
-                m.dot |= bits(_mm256_cmpeq_epi8(v, _mm256_set1_epi8(b'.' as i8))) << shift;
-                m.colon |= bits(_mm256_cmpeq_epi8(v, _mm256_set1_epi8(b':' as i8))) << shift;
+impl Fingerprints {
+    /// For `texts` of at least three bytes. Those that begin alike, whatever their case, share a group.
+    pub(crate) fn new(texts: &[&[u8]]) -> Self {
+        let first = |text: &[u8]| [text[0].to_ascii_lowercase(), text[1].to_ascii_lowercase()];
+        let mut firsts: Vec<[u8; 2]> = texts.iter().map(|t| first(t)).collect();
+        firsts.sort_unstable();
+        firsts.dedup();
+        let mut new = Self {
+            low: [[0; 16]; 3],
+            high: [[0; 16]; 3],
+        };
+        for text in texts {
+            let group = firsts.partition_point(|f| *f < first(text)) * 8 / firsts.len();
+            for (i, b) in text[..3].iter().enumerate() {
+                new.low[i][usize::from(b & 15)] |= 1 << group;
+                new.high[i][usize::from(b >> 4)] |= 1 << group;
             }
         }
+        new
+    }
+
+    /// For every block of `bytes` that `marks` has room for: at which of its bytes one of the texts may begin.
+    pub(crate) fn mark(&self, bytes: &[u8], marks: &mut [u64]) {
+        marks.fill(0);
+        // Whole blocks with the two bytes behind them, then the rest with zeros behind it.
+        let whole = marks.len().min(bytes.len().saturating_sub(2) / BLOCK);
+        let (marks, last) = marks.split_at_mut(whole);
+        self.mark_whole(bytes, marks);
+        let rest = &bytes[whole * BLOCK..];
+        let n = last.len().min(rest.len().div_ceil(BLOCK)).min(2);
+        let mut padded = [0; 2 * BLOCK + 2];
+        let length = rest.len().min(padded.len());
+        padded[..length].copy_from_slice(&rest[..length]);
+        self.mark_whole(&padded, &mut last[..n]);
+    }
+
+    /// `bytes` reach two bytes behind the blocks, unless there is none.
+    fn mark_whole(&self, bytes: &[u8], marks: &mut [u64]) {
+        if marks.is_empty() {
+            return;
+        }
+        #[cfg(target_arch = "x86_64")]
+        if std::is_x86_feature_detected!("avx2") {
+            // SAFETY: the processor has AVX2, the only requirement of the function.
+            unsafe { avx2::mark(&self.low, &self.high, bytes, marks) };
+            return;
+        }
+        self.mark_by_table(bytes, marks);
+    }
+
+    fn mark_by_table(&self, bytes: &[u8], marks: &mut [u64]) {
+        for (block, mark) in marks.iter_mut().enumerate() {
+            *mark = (0..BLOCK).fold(0, |mark, i| {
+                let at = block * BLOCK + i;
+                let three = [bytes[at], bytes[at + 1], bytes[at + 2]];
+                mark | u64::from(self.may_begin(&three)) << i
+            });
+        }
+    }
+
+    /// Whether one of the texts may begin with `three`.
+    pub(crate) fn may_begin(&self, three: &[u8; 3]) -> bool {
+        let groups = (0..3).fold(0xff, |groups, i| {
+            let b = usize::from(three[i]);
+            groups & self.low[i][b & 15] & self.high[i][b >> 4]
+        });
+        groups != 0
     }
 }
 
@@ -251,5 +187,31 @@ mod tests {
         let mut masks = [Masks::default(); 2];
         assert_eq!(classify(b"12a", &mut masks), 1);
         assert_eq!((masks[0].digit, masks[0].letter), (0b11, 0b100));
+    }
+
+    #[test]
+    fn both_versions_mark_alike_and_miss_no_text() {
+        let fingerprints = Fingerprints::new(&[b"sk-", b"eyJhb", b"Q~.", b"pwd"]);
+        for length in [0, 1, 2, 3, 63, 64, 65, 66, 67, 128, 129, 130, 200] {
+            let bytes: Vec<u8> = b"x sk-eyJ Q~. PWD pwd\xff\x00_"
+                .iter()
+                .copied()
+                .cycle()
+                .take(length)
+                .collect();
+            let mut marks = [0; 4];
+            fingerprints.mark(&bytes, &mut marks);
+            let mut padded = bytes.clone();
+            padded.resize(4 * BLOCK + 2, 0);
+            let mut expected = [0; 4];
+            fingerprints.mark_by_table(&padded, &mut expected);
+            assert_eq!(marks, expected, "{length}");
+            for at in 0..length {
+                let starts = [&b"sk-"[..], b"eyJ", b"Q~.", b"pwd"];
+                if starts.iter().any(|s| bytes[at..].starts_with(s)) {
+                    assert_ne!(marks[at / BLOCK] >> (at % BLOCK) & 1, 0, "{length} {at}");
+                }
+            }
+        }
     }
 }

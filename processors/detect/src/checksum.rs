@@ -180,7 +180,7 @@ pub(crate) fn iban(compact: &[u8]) -> bool {
 }
 
 /// Length of an IBAN by country (SWIFT IBAN registry); `country` in upper case.
-pub(crate) fn iban_length(country: [u8; 2]) -> Option<usize> {
+const fn length_of_iban(country: [u8; 2]) -> Option<usize> {
     Some(match &country {
         b"NO" => 15,
         b"BE" => 16,
@@ -202,6 +202,26 @@ pub(crate) fn iban_length(country: [u8; 2]) -> Option<usize> {
         b"RU" => 33,
         _ => return None,
     })
+}
+
+/// The same by `26 * first + second`; 0: no such country.
+static IBAN_LENGTHS: [u8; 26 * 26] = {
+    let mut lengths = [0; 26 * 26];
+    let mut i = 0;
+    while i < lengths.len() {
+        if let Some(length) = length_of_iban([b'A' + (i / 26) as u8, b'A' + (i % 26) as u8]) {
+            lengths[i] = length as u8;
+        }
+        i += 1;
+    }
+    lengths
+};
+
+/// How long the IBANs of a country are; `country` is two ASCII letters.
+pub(crate) fn iban_length(country: [u8; 2]) -> Option<usize> {
+    let [first, second] = country.map(|b| usize::from(b.to_ascii_uppercase().wrapping_sub(b'A')));
+    let length = IBAN_LENGTHS.get(26 * first + second)?;
+    (*length > 0 && second < 26).then_some(usize::from(*length))
 }
 
 /// Spain: the letter is the number mod 23.

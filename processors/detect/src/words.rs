@@ -337,15 +337,31 @@ pub(crate) fn is_uuid(b: &[u8]) -> bool {
 /// Whether the digits at `range` are part of a UUID. One `2` right behind counts as part: in a protobuf message that is
 /// the tag of the next attribute, and nomination must judge as the exact check does.
 pub(crate) fn is_inside_uuid(bytes: &[u8], range: &Range<usize>) -> bool {
-    // A dash of the UUID is within 12 bytes of every digit; the four dashes fix where it starts.
-    let from = range.start.saturating_sub(35);
-    (from..=range.start).any(|start| {
-        (start + 36 >= range.end || (start + 37 == range.end && bytes[start + 36] == b'2'))
-            && bytes.len() >= start + 36
-            && bytes[start + 8] == b'-'
-            && bytes[start + 13] == b'-'
-            && is_uuid(&bytes[start..start + 36])
-    })
+    uuids_around(bytes, range.start)
+        .any(|uuid| uuid.end >= range.end || (uuid.end + 1 == range.end && bytes[uuid.end] == b'2'))
+}
+
+/// The UUIDs that the byte at `at` is in.
+fn uuids_around(bytes: &[u8], at: usize) -> impl Iterator<Item = Range<usize>> {
+    (at.saturating_sub(35)..=at)
+        .filter(move |start| {
+            bytes.len() >= start + 36
+                && bytes[start + 8] == b'-'
+                && bytes[start + 13] == b'-'
+                && is_uuid(&bytes[*start..start + 36])
+        })
+        .map(|start| start..start + 36)
+}
+
+/// Whether everything of letters, digits, spaces and dashes that begins at `at` is inside a UUID as [`is_inside_uuid`] says.
+pub(crate) fn stays_inside_uuid(bytes: &[u8], at: usize) -> bool {
+    let ends = |i: usize| {
+        bytes
+            .get(i)
+            .is_none_or(|b| !(b.is_ascii_alphanumeric() || matches!(b, b' ' | b'-')))
+    };
+    uuids_around(bytes, at)
+        .any(|uuid| ends(uuid.end) || (bytes[uuid.end] == b'2' && ends(uuid.end + 1)))
 }
 
 /// What a redaction wrote: no detector may find it again.

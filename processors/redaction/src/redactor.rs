@@ -109,6 +109,9 @@ impl Redactor {
             }
         }
         all_bits |= self.walk_levels(batch, &mut walk);
+        if !self.rules.ignores_keys() {
+            batch.set_searched(self.scanner.set().bits() | DetectorSet::UNSCANNED);
+        }
         if all_bits != 0 {
             let found: Vec<&str> = DetectorSet::from_bits(all_bits)
                 .iter()

@@ -17,6 +17,8 @@ pub(crate) struct Rules {
     blocked_values: Vec<Regex>,
     allowed_values: Vec<Regex>,
     all_types: bool,
+    /// Whether any of the lists of keys says something.
+    keys_matter: bool,
 }
 
 /// What is to become of a value because of its key.
@@ -36,7 +38,12 @@ impl Rules {
                 .map(|p| Regex::new(p).map_err(BuildError::new))
                 .collect::<Result<Vec<_>, _>>()
         };
+        let keys_matter = !config.allows_all_keys()
+            || !config.ignored_keys.is_empty()
+            || !config.ignored_key_patterns.is_empty()
+            || !config.blocked_key_patterns.is_empty();
         Ok(Self {
+            keys_matter,
             allowed_keys: (!config.allows_all_keys())
                 .then(|| config.allowed_keys.iter().cloned().collect()),
             ignored_keys: config.ignored_keys.iter().cloned().collect(),
@@ -48,6 +55,11 @@ impl Rules {
         })
     }
 
+    /// Whether some keys pass without a look at their values.
+    pub(crate) fn ignores_keys(&self) -> bool {
+        !self.ignored_keys.is_empty() || !self.ignored_key_patterns.is_empty()
+    }
+
     /// Whether every value must be looked at: these rules are not in the search over raw bytes.
     pub(crate) fn need_every_value(&self) -> bool {
         self.allowed_keys.is_some()
@@ -56,6 +68,9 @@ impl Rules {
     }
 
     pub(crate) fn key(&self, key: &str) -> KeyRule {
+        if !self.keys_matter {
+            return KeyRule::Scanned;
+        }
         let matches = |patterns: &[Regex]| patterns.iter().any(|p| p.is_match(key));
         if self.ignored_keys.contains(key) || matches(&self.ignored_key_patterns) {
             KeyRule::Ignored

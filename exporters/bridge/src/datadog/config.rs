@@ -164,7 +164,7 @@ pub enum Stale {
     /// Send them with the present time, the attribute `event.original_timestamp` and the tag `replayed:true`.
     #[default]
     Restamp,
-    /// Do not send them; they count as delivered, and a log line counts them.
+    /// Do not send them: they are refused, counted and reported as dropped.
     Drop,
     /// Make them dead letters.
     Divert,

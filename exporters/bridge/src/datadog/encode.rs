@@ -7,13 +7,14 @@ use std::borrow::Cow;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jiff::Timestamp;
-use sluice_batch::{Batch, Record, Value};
+use sluice_batch::{Batch, Value};
 
 use super::config::{Config, Stale};
 use super::{MAX_LOG_BYTES, tags};
-use crate::audit::{AuditEvent, attribute, event_id, resource_attributes, text};
-use crate::delivery::{Payload, Verdicts};
-use crate::json::{Object, flatten, hex_id};
+use crate::audit::{AuditEvent, as_host, event_id};
+use crate::delivery::{MAX_ENCODED, Payload, Verdicts};
+use crate::json::{HexId, Object};
+use crate::view::{ResourceMembers, View, text};
 
 /// The intake takes logs up to 18 hours old, and about 2 hours ahead; the delivery itself needs a little of that.
 const MAX_AGE: Duration = Duration::from_secs(18 * 3600 - 600);
@@ -47,7 +48,7 @@ impl Encoder {
         }
     }
 
-    /// The batch as logs; those that can never be sent get their verdict here.
+    /// The batch as logs; those that can never be sent, or not in this attempt, get their verdict here.
     pub(super) fn encode(
         &self,
         batch: &Batch,
@@ -55,20 +56,30 @@ impl Encoder {
         verdicts: &mut Verdicts,
     ) -> Payload<()> {
         let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let mut payload = Payload::new(());
-        let mut dropped = 0u64;
+        let mut payload = Payload::with_room((), batch);
+        let mut resource = ResourceMembers::default();
+        let mut encoded = 0;
         for record in batch.records() {
+            if encoded >= MAX_ENCODED {
+                verdicts.next(record.index()..batch.len());
+                break;
+            }
             let position = u32::try_from(record.index()).unwrap_or(u32::MAX);
             let time = Duration::from_nanos(record.event_time());
             let is_stale = !time.is_zero()
                 && (now.saturating_sub(time) > MAX_AGE || time.saturating_sub(now) > MAX_AHEAD);
             match self.stale {
-                Stale::Drop if is_stale => dropped += 1,
-                Stale::Divert if is_stale => {
-                    verdicts.refuse(
-                        [position],
-                        "older than the 18 hours, or further ahead than the 2, that Datadog takes",
-                    );
+                Stale::Drop | Stale::Divert if is_stale => {
+                    let what = if time < now {
+                        "older than 18 h"
+                    } else {
+                        "more than 2 h ahead"
+                    };
+                    let why = match self.stale {
+                        Stale::Drop => ", dropped by `stale: drop`",
+                        Stale::Restamp | Stale::Divert => ", which Datadog does not take",
+                    };
+                    verdicts.refuse([position], &format!("{what}{why}"));
                 }
                 Stale::Restamp | Stale::Drop | Stale::Divert => {
                     let stamp = if is_stale || time.is_zero() {
@@ -81,11 +92,11 @@ impl Encoder {
                         out.push(b',');
                         let log = Log {
                             encoder: self,
-                            record,
+                            record: View::of(record),
                             stamp,
                             replayed: is_stale.then_some(time),
                         };
-                        log.write(out);
+                        log.write(&mut resource, out);
                     });
                     if let Err(size) = pushed {
                         let size = size - 1;
@@ -94,11 +105,9 @@ impl Encoder {
                         );
                         verdicts.refuse([position], &why);
                     }
+                    encoded += pushed.unwrap_or_else(|size| size);
                 }
             }
-        }
-        if dropped > 0 {
-            tracing::warn!(dropped, "stale logs dropped, as `stale: drop` says");
         }
         payload
     }
@@ -107,7 +116,7 @@ impl Encoder {
 /// One log to write.
 struct Log<'a> {
     encoder: &'a Encoder,
-    record: Record<'a>,
+    record: View<'a>,
     /// The date that Datadog files it under, since 1970.
     stamp: Duration,
     /// The true time, when `stamp` is not it.
@@ -115,10 +124,10 @@ struct Log<'a> {
 }
 
 impl Log<'_> {
-    fn write(&self, out: &mut Vec<u8>) {
+    fn write(&self, resource: &mut ResourceMembers, out: &mut Vec<u8>) {
         let mut log = Object::open(out);
         match AuditEvent::of(self.record) {
-            Some(audit) => self.audit(audit, &mut log),
+            Some(audit) => self.audit(audit, resource, &mut log),
             None => self.other(&mut log),
         }
         if let Some(time) = self.replayed {
@@ -127,21 +136,16 @@ impl Log<'_> {
         log.close();
     }
 
-    fn audit(&self, audit: AuditEvent<'_>, log: &mut Object<'_>) {
+    fn audit(&self, audit: AuditEvent<'_>, resource: &mut ResourceMembers, log: &mut Object<'_>) {
         let source = audit.source();
         let source = source.as_deref().unwrap_or("policy-gateway");
-        let or_source = |configured: &str| {
-            if configured.is_empty() {
-                source.to_owned()
-            } else {
-                configured.to_owned()
-            }
-        };
+        let service = Some(self.encoder.service.as_str()).filter(|text| !text.is_empty());
+        let ddsource = Some(self.encoder.ddsource.as_str()).filter(|text| !text.is_empty());
         log.text("message", &audit.message());
         log.number("timestamp", millis(self.stamp));
         log.text("status", status(self.record.severity_number()));
-        log.text("service", &or_source(&self.encoder.service));
-        log.text("ddsource", &or_source(&self.encoder.ddsource));
+        log.text("service", service.unwrap_or(source));
+        log.text("ddsource", ddsource.unwrap_or(source));
         log.text_if_any(
             "ddtags",
             &self.tags(audit.project().map(|id| format!("project:{id}")).as_slice()),
@@ -154,30 +158,27 @@ impl Log<'_> {
             Some(_) => log.value("policy", self.record.body()),
             None => log.value("body", self.record.body()),
         }
-        log.text_if_any("event_id", &event_id(self.record).unwrap_or_default());
+        log.text_if_any("event_id", &event_id(*self.record).unwrap_or_default());
         self.trace(log);
         // One level down, where no name is reserved.
-        let mut attributes = audit.further_attributes().peekable();
-        if attributes.peek().is_some() {
-            log.object("attributes", |object| {
-                attributes.for_each(|(key, value)| {
-                    flatten(key, value, MAX_DEPTH, &mut |k, v| object.value(k, v))
-                });
-            });
-        }
+        log.object_if_any("attributes", |object| {
+            audit
+                .further_attributes()
+                .for_each(|(key, value)| object.flattened(key, value, MAX_DEPTH));
+        });
         let is_said = |key: &str, value: Value<'_>| {
-            key == "service.name" && value.to_text().replace('_', "-") == source
+            key == "service.name" && as_host(value.to_text()) == source
         };
-        let mut resource = resource_attributes(self.record)
-            .filter(|(k, v)| !is_said(k, *v))
-            .peekable();
-        if resource.peek().is_some() {
-            log.object("resource", |object| {
-                resource.for_each(|(key, value)| {
-                    flatten(key, value, MAX_DEPTH, &mut |k, v| object.value(k, v))
-                });
+        let service = self.record.resource().get("service.name");
+        let choice = u8::from(service.is_some_and(|value| is_said("service.name", value)));
+        log.object_if_any("resource", |object| {
+            resource.write(&self.record, choice, object, |object| {
+                self.record
+                    .resource_attributes()
+                    .filter(|(key, value)| !is_said(key, *value))
+                    .for_each(|(key, value)| object.flattened(key, value, MAX_DEPTH));
             });
-        }
+        });
     }
 
     fn other(&self, log: &mut Object<'_>) {
@@ -206,10 +207,10 @@ impl Log<'_> {
         );
         let configured = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
         let service = configured(&self.encoder.service)
-            .or_else(|| attribute(record, "service.name").map(Cow::into_owned));
+            .or_else(|| record.attribute("service.name").map(Cow::into_owned));
         log.text_if_any("service", &service.unwrap_or_default());
         let ddsource = configured(&self.encoder.ddsource)
-            .or_else(|| attribute(record, "datadog.log.source").map(Cow::into_owned));
+            .or_else(|| record.attribute("datadog.log.source").map(Cow::into_owned));
         log.text(
             "ddsource",
             ddsource.as_deref().unwrap_or("otlp_log_ingestion"),
@@ -217,9 +218,7 @@ impl Log<'_> {
         log.text("ddtags", &self.tags(&self.collector_tags()));
         log.text_if_any("hostname", &self.hostname().unwrap_or_default());
         if message.is_some() && !record.body().is_empty() {
-            flatten("body", record.body(), MAX_DEPTH, &mut |key, value| {
-                log.value(key, value)
-            });
+            log.flattened("body", record.body(), MAX_DEPTH);
         }
         self.trace(log);
         log.text_if_any("otel.severity_text", record.severity_text());
@@ -234,12 +233,15 @@ impl Log<'_> {
         }
         log.text_if_any("otel.event_name", record.name());
         let mut write = |key: &str, value: Value<'_>| {
-            let prefix = if is_reserved(key) { "otel." } else { "" };
-            flatten(&format!("{prefix}{key}"), value, MAX_DEPTH, &mut |k, v| {
-                log.value(k, v)
-            });
+            if is_reserved(key) {
+                log.flattened(&format!("otel.{key}"), value, MAX_DEPTH);
+            } else {
+                log.flattened(key, value, MAX_DEPTH);
+            }
         };
-        resource_attributes(record).for_each(|(key, value)| write(key, value));
+        record
+            .resource_attributes()
+            .for_each(|(key, value)| write(key, value));
         for (key, value) in record.scope().attributes().iter() {
             if record.get(key).is_none() && record.resource().get(key).is_none() {
                 write(key, value);
@@ -260,17 +262,22 @@ impl Log<'_> {
             let Some(low) = id.last_chunk::<8>() else {
                 continue;
             };
+            let hex = HexId::of(id);
             if self.record.get(names[0]).is_none() && self.record.resource().get(names[0]).is_none()
             {
-                log.text(names[0], &hex_id(id));
+                log.text(names[0], hex.as_str());
             }
-            log.text(names[1], &hex_id(id));
+            log.text(names[1], hex.as_str());
             log.text(names[2], &u64::from_be_bytes(*low).to_string());
         }
     }
 
     fn hostname(&self) -> Option<Cow<'_, str>> {
-        let of = |key| attribute(self.record, key).filter(|name| !is_loopback_name(name));
+        let of = |key| {
+            self.record
+                .attribute(key)
+                .filter(|name| !is_loopback_name(name))
+        };
         Some(Cow::Borrowed(self.encoder.hostname.as_str()))
             .filter(|name| !name.is_empty())
             .or_else(|| {
@@ -299,7 +306,7 @@ impl Log<'_> {
         ];
         let mut tags: Vec<String> = Vec::new();
         for (tag, key) in pairs {
-            if let Some(value) = attribute(self.record, key)
+            if let Some(value) = self.record.attribute(key)
                 && !tags
                     .iter()
                     .any(|earlier| earlier.starts_with(&format!("{tag}:")))

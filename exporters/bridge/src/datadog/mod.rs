@@ -102,3 +102,10 @@ impl Destination for Datadog {
         }
     }
 }
+
+/// What a batch becomes on the wire, before it is cut into requests and compressed: to measure it, and to look at it.
+#[must_use]
+pub fn encode(config: &Config, batch: &Batch) -> Vec<u8> {
+    let payload = Encoder::new(config).encode(batch, SystemTime::now(), &mut Verdicts::default());
+    payload.into_bytes()
+}

@@ -27,12 +27,30 @@ pub(super) fn tag(text: &str) -> Option<String> {
 
 /// Appends a tag to a list.
 pub(super) fn add(list: &mut String, text: &str) {
+    // Most tags are as Datadog would store them.
+    if is_stored_as_written(text) {
+        if !list.is_empty() {
+            list.push(',');
+        }
+        list.push_str(text);
+        return;
+    }
     if let Some(tag) = tag(text) {
         if !list.is_empty() {
             list.push(',');
         }
         list.push_str(&tag);
     }
+}
+
+/// Whether [`tag`] would not change this; no false yes, some false noes.
+fn is_stored_as_written(text: &str) -> bool {
+    text.len() <= MAX_TAG
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
+        && !text.ends_with(':')
+        && text
+            .bytes()
+            .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' | b':' | b'.' | b'/'))
 }
 
 #[cfg(test)]
@@ -51,6 +69,9 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(tag(text).as_deref(), expected, "{text}");
+            let mut list = String::new();
+            add(&mut list, text);
+            assert_eq!(list, expected.unwrap_or_default(), "{text}");
         }
         assert_eq!(tag(&"a".repeat(201)).map(|t| t.len()), Some(200));
     }

@@ -97,11 +97,39 @@ fn a_stale_log_is_restamped_with_a_marker_dropped_or_diverted() {
     assert_eq!(logs[0]["policy"]["created_at"], "2026-01-16T18:22:11Z");
     assert!(found.is_empty());
     let (body, found) = encoded(keys(json!({"stale": "drop"})), &batch, day_after);
-    assert_eq!((body.as_str(), found.len()), ("]", 0));
+    assert_eq!(
+        (body.as_str(), found),
+        ("]", vec!["0..1 Refused".to_owned()])
+    );
     assert_eq!(
         encoded(keys(json!({"stale": "divert"})), &batch, day_after).1,
         ["0..1 Refused"]
     );
+}
+
+#[test]
+fn a_dropped_log_is_refused_with_a_reason_and_never_counts_as_sent() {
+    let refusal = |at_nanos: u64| {
+        let config: Config = config(keys(json!({"stale": "drop"})));
+        let mut found = Verdicts::default();
+        let now = UNIX_EPOCH + Duration::from_nanos(at_nanos);
+        Encoder::new(&config).encode(&audit_batch(&["e1"]), now, &mut found);
+        let undelivered = found.into_result().expect_err("refused");
+        undelivered.reason().map(str::to_owned)
+    };
+    let day = 86_400_000_000_000;
+    for (at, expected) in [
+        (
+            SEED_NANOS + day,
+            "older than 18 h, dropped by `stale: drop`",
+        ),
+        (
+            SEED_NANOS - day,
+            "more than 2 h ahead, dropped by `stale: drop`",
+        ),
+    ] {
+        assert_eq!(refusal(at).as_deref(), Some(expected));
+    }
 }
 
 #[test]

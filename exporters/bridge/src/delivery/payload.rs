@@ -2,6 +2,12 @@
 
 use std::ops::Range;
 
+use sluice_batch::Batch;
+
+/// Once so many bytes are encoded, the batch's other records wait for the next attempt: a resource is repeated with each
+/// of its records, so a small batch may become a very large payload.
+pub(crate) const MAX_ENCODED: usize = 16 << 20;
+
 /// How encoded records stand together in a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Framing {
@@ -42,14 +48,28 @@ impl<R> Payload<R> {
         }
     }
 
-    /// Adds the record at `position` of the batch as `encode` writes it. More than `max_bytes`: it is taken out again
-    /// and its size is the error.
+    /// Nothing yet, with room for a batch of records like its first.
+    pub(crate) fn with_room(route: R, batch: &Batch) -> Self {
+        let one = if batch.is_empty() {
+            0
+        } else {
+            batch.record_bytes_alone(0) * 4 / 3 + 200
+        };
+        Self {
+            route,
+            bytes: Vec::with_capacity(one.saturating_mul(batch.len()).min(MAX_ENCODED)),
+            ends: Vec::new(),
+        }
+    }
+
+    /// Adds the record at `position` of the batch as `encode` writes it and returns its size. More than `max_bytes`: it
+    /// is taken out again and its size is the error.
     pub(crate) fn push(
         &mut self,
         position: usize,
         max_bytes: usize,
         encode: impl FnOnce(&mut Vec<u8>),
-    ) -> Result<(), usize> {
+    ) -> Result<usize, usize> {
         let start = self.bytes.len();
         encode(&mut self.bytes);
         let size = self.bytes.len() - start;
@@ -61,7 +81,12 @@ impl<R> Payload<R> {
             self.bytes.len(),
             u32::try_from(position).unwrap_or(u32::MAX),
         ));
-        Ok(())
+        Ok(size)
+    }
+
+    /// All encoded records.
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        self.bytes
     }
 
     /// How many records.

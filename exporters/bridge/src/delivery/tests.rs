@@ -187,7 +187,7 @@ fn a_record_over_the_bound_is_taken_out_again() {
     let push = |payload: &mut Payload<()>, n: usize| {
         payload.push(0, 3, |out| out.extend(std::iter::repeat_n(b'x', n)))
     };
-    assert_eq!(push(&mut payload, 3), Ok(()));
+    assert_eq!(push(&mut payload, 3), Ok(3));
     assert_eq!(push(&mut payload, 4), Err(4));
     assert_eq!(payload.len(), 1);
     assert_eq!(payload.body(0..1, Framing::Concatenated), b"xxx");

@@ -1,5 +1,7 @@
 //! What became of each record of a batch.
 
+use std::time::Duration;
+
 use sluice_component::{After, Undelivered, Verdict};
 
 use super::{Outcome, cut, verdict};
@@ -32,6 +34,15 @@ impl Verdicts {
     ) {
         self.cause = Some(cut(why.to_owned()));
         self.add(records, &Verdict::Retry(after));
+    }
+
+    /// Notes that these were not looked at in this attempt, which held as much as one may: they go next.
+    pub(crate) fn next(&mut self, records: std::ops::Range<usize>) {
+        let position = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        self.add(
+            position(records.start)..position(records.end),
+            &Verdict::Retry(After::Delay(Duration::ZERO)),
+        );
     }
 
     /// Notes one outcome for all of these.

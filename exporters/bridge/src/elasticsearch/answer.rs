@@ -36,8 +36,18 @@ struct ItemError {
     reason: String,
 }
 
+/// What was sent.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sent {
+    /// Documents of the request.
+    pub(super) records: usize,
+    /// Whether index and pipeline are the configuration's; otherwise the records named one of them.
+    pub(super) is_own: bool,
+}
+
 /// What became of the records of a request.
-pub(super) fn outcome(status: u16, body: &[u8], after: After, records: usize) -> Outcome {
+pub(super) fn outcome(status: u16, body: &[u8], after: After, sent: Sent) -> Outcome {
+    let records = sent.records;
     let why = |what: &str| format!("HTTP {status}: {what}");
     match status {
         200 => match serde_json::from_slice::<BulkReply>(body) {
@@ -45,7 +55,7 @@ pub(super) fn outcome(status: u16, body: &[u8], after: After, records: usize) ->
                 let fates: Vec<Fate> = reply
                     .items
                     .into_iter()
-                    .map(|item| fate(item.create, after))
+                    .map(|item| fate(item.create, after, sent.is_own))
                     .collect();
                 if fates.iter().all(|fate| *fate == Fate::Taken) {
                     Outcome::Taken
@@ -76,8 +86,19 @@ pub(super) fn outcome(status: u16, body: &[u8], after: After, records: usize) ->
 }
 
 /// What became of one record.
-fn fate(item: ItemReply, after: After) -> Fate {
+fn fate(item: ItemReply, after: After, is_own: bool) -> Fate {
     let why = || describe(item.status, item.error.as_ref());
+    // Senders name this index or pipeline; holding on to their records would let them stop everyone's.
+    let hold = || {
+        if is_own {
+            Fate::Hold(why())
+        } else {
+            Fate::Refused(format!(
+                "{}: the record itself names the index or the pipeline",
+                why()
+            ))
+        }
+    };
     match item.status {
         // Kept, but not in the index: nobody who searches the index finds it.
         200 | 201 if item.failure_store.as_deref() == Some("used") => Fate::Refused(
@@ -93,10 +114,11 @@ fn fate(item: ItemReply, after: After) -> Fate {
             .as_ref()
             .is_some_and(|e| e.reason.starts_with("pipeline with id")) =>
         {
-            Fate::Hold(why())
+            hold()
         }
         400 | 413 | 422 => Fate::Refused(why()),
-        401 | 403 | 404 => Fate::Hold(why()),
+        403 | 404 => hold(),
+        401 => Fate::Hold(why()),
         408 | 429 | 500..=599 => Fate::Retry(after, why()),
         _ => Fate::Hold(why()),
     }
@@ -138,22 +160,36 @@ const NAMES: [&str; 9] = [
     "blocked by: ",
 ];
 
+/// The first byte for which `test` holds.
+fn find(text: &str, test: impl Fn(&str, usize) -> bool) -> Option<usize> {
+    (0..text.len()).find(|&at| test(text, at))
+}
+
+/// Whether an apostrophe quotes: between two letters, as in `can't`, it does not.
+fn is_quote(text: &str, at: usize) -> bool {
+    text.as_bytes()[at] == b'\''
+        && !(text[..at].ends_with(char::is_alphabetic)
+            && text[at + 1..].starts_with(char::is_alphabetic))
+}
+
 /// A reason with everything that stands in quotes or brackets taken out, unless it names a field, a type or an index;
 /// previews of values end it.
 fn without_values(reason: &str) -> String {
     let reason = reason.split("Preview").next().unwrap_or_default();
     let mut kept = String::new();
     let mut rest = reason;
-    while let Some(at) = rest.find(['[', '\'', '"']) {
+    while let Some(at) = find(rest, |rest, at| {
+        matches!(rest.as_bytes()[at], b'[' | b'"') || is_quote(rest, at)
+    }) {
         let (before, opened) = rest.split_at(at);
         kept.push_str(before);
-        let (open, close) = if opened.starts_with('[') {
-            ('[', ']')
-        } else {
-            (opened.as_bytes()[0].into(), opened.as_bytes()[0].into())
-        };
         let inside = &opened[1..];
-        let Some(end) = inside.find(close) else {
+        let (open, close, end) = match opened.as_bytes()[0] {
+            b'[' => ('[', ']', inside.find(']')),
+            b'"' => ('"', '"', inside.find('"')),
+            _ => ('\'', '\'', find(inside, is_quote)),
+        };
+        let Some(end) = end else {
             kept.push('…');
             return kept;
         };

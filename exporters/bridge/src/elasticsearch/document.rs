@@ -6,18 +6,26 @@
 use std::borrow::Cow;
 
 use jiff::Timestamp;
-use sluice_batch::{Attributes, Record, Value};
+use sluice_batch::{Attributes, Value};
 
 use super::config::MappingMode;
-use crate::audit::{AuditEvent, resource_attributes};
-use crate::json::{Object, hex_id};
+use crate::audit::AuditEvent;
+use crate::json::{HexId, Object};
+use crate::keys::Firsts;
+use crate::view::{ResourceMembers, View};
 
 /// Writes a document on one line.
-pub(super) fn write(record: Record<'_>, mode: MappingMode, time: u64, out: &mut Vec<u8>) {
+pub(super) fn write(
+    record: View<'_>,
+    mode: MappingMode,
+    time: u64,
+    resource: &mut ResourceMembers,
+    out: &mut Vec<u8>,
+) {
     let mut document = Object::open(out);
     match mode {
-        MappingMode::Source => source(record, time, &mut document),
-        MappingMode::Otel => otel(record, time, &mut document),
+        MappingMode::Source => source(record, time, resource, &mut document),
+        MappingMode::Otel => otel(record, time, resource, &mut document),
         MappingMode::None => plain(
             record,
             time,
@@ -33,13 +41,13 @@ pub(super) fn write(record: Record<'_>, mode: MappingMode, time: u64, out: &mut 
                 document.members(body, str::is_empty);
             }
             // The Collector drops these; here they keep the shape that loses nothing.
-            _ => otel(record, time, &mut document),
+            _ => otel(record, time, resource, &mut document),
         },
     }
     document.close();
 }
 
-fn source(record: Record<'_>, time: u64, document: &mut Object<'_>) {
+fn source(record: View<'_>, time: u64, resource: &mut ResourceMembers, document: &mut Object<'_>) {
     let body = record.body().as_map();
     let has = |key: &str| body.is_some_and(|body| body.get(key).is_some());
     if !has("@timestamp") {
@@ -57,14 +65,14 @@ fn source(record: Record<'_>, time: u64, document: &mut Object<'_>) {
         if record.severity_number() != 0 {
             otel.number("severity_number", record.severity_number().into());
         }
-        otel.text_if_any("trace_id", &hex_id(record.trace_id()));
-        otel.text_if_any("span_id", &hex_id(record.span_id()));
+        otel.text_if_any("trace_id", HexId::of(record.trace_id()).as_str());
+        otel.text_if_any("span_id", HexId::of(record.span_id()).as_str());
         if record.observed_time() != 0 {
             otel.text("observed_timestamp", &iso(record.observed_time()));
         }
         otel.text_if_any(
             "event_id",
-            &crate::audit::event_id(record).unwrap_or_default(),
+            &crate::audit::event_id(*record).unwrap_or_default(),
         );
         if let Some(unnamed) = body.and_then(|body| body.get("")) {
             otel.value("unnamed", unnamed);
@@ -72,11 +80,15 @@ fn source(record: Record<'_>, time: u64, document: &mut Object<'_>) {
         if let Some(audit) = AuditEvent::of(record) {
             members(otel, "attributes", audit.further_attributes());
         }
-        members(otel, "resource", resource_attributes(record));
+        otel.object_if_any("resource", |object| {
+            resource.write(&record, 0, object, |object| {
+                each(object, record.resource_attributes())
+            });
+        });
     });
 }
 
-fn otel(record: Record<'_>, time: u64, document: &mut Object<'_>) {
+fn otel(record: View<'_>, time: u64, shared: &mut ResourceMembers, document: &mut Object<'_>) {
     document.text("@timestamp", &iso(time));
     if record.observed_time() != 0 {
         document.text("observed_timestamp", &iso(record.observed_time()));
@@ -85,8 +97,8 @@ fn otel(record: Record<'_>, time: u64, document: &mut Object<'_>) {
     if record.severity_number() != 0 {
         document.number("severity_number", record.severity_number().into());
     }
-    document.text_if_any("trace_id", &hex_id(record.trace_id()));
-    document.text_if_any("span_id", &hex_id(record.span_id()));
+    document.text_if_any("trace_id", HexId::of(record.trace_id()).as_str());
+    document.text_if_any("span_id", HexId::of(record.span_id()).as_str());
     document.text_if_any("event_name", record.name());
     members(
         document,
@@ -97,15 +109,12 @@ fn otel(record: Record<'_>, time: u64, document: &mut Object<'_>) {
             .filter(|(key, _)| !is_routing(key)),
     );
     document.object("resource", |resource| {
-        members(
-            resource,
-            "attributes",
-            record
-                .resource()
-                .attributes()
-                .iter()
-                .filter(|(key, _)| !is_routing(key)),
-        );
+        resource.object_if_any("attributes", |object| {
+            shared.write(&record, 1, object, |object| {
+                let attributes = record.resource().attributes().iter();
+                each(object, attributes.filter(|(key, _)| !is_routing(key)));
+            });
+        });
         resource.text_if_any("schema_url", record.resource().schema_url());
     });
     document.object("scope", |scope| {
@@ -137,7 +146,7 @@ fn otel(record: Record<'_>, time: u64, document: &mut Object<'_>) {
 
 /// Modes `none` and `raw`: everything at the top level under prefixed names.
 fn plain(
-    record: Record<'_>,
+    record: View<'_>,
     time: u64,
     [attributes, resource, scope]: [&str; 3],
     document: &mut Object<'_>,
@@ -156,8 +165,8 @@ fn plain(
     if record.severity_number() != 0 {
         document.number("SeverityNumber", record.severity_number().into());
     }
-    document.text_if_any("TraceId", &hex_id(record.trace_id()));
-    document.text_if_any("SpanId", &hex_id(record.span_id()));
+    document.text_if_any("TraceId", HexId::of(record.trace_id()).as_str());
+    document.text_if_any("SpanId", HexId::of(record.span_id()).as_str());
     document.number("TraceFlags", record.flags().into());
     if !record.body().is_empty() {
         document.value("Body", record.body());
@@ -189,29 +198,25 @@ fn members<'a>(
     key: &str,
     attributes: impl Iterator<Item = (&'a str, Value<'a>)>,
 ) {
-    let mut attributes = attributes.peekable();
-    if attributes.peek().is_none() {
-        return;
-    }
-    let mut seen: Vec<&str> = Vec::new();
-    object.object(key, |object| {
-        for (key, value) in attributes {
-            if !seen.contains(&key) {
-                seen.push(key);
-                object.value(if key.is_empty() { "unnamed" } else { key }, value);
-            }
+    object.object_if_any(key, |object| each(object, attributes));
+}
+
+/// Attributes as members, each key once.
+fn each<'a>(object: &mut Object<'_>, attributes: impl Iterator<Item = (&'a str, Value<'a>)>) {
+    let mut firsts = Firsts::default();
+    for (key, value) in attributes {
+        if firsts.is_first(key) {
+            object.value(if key.is_empty() { "unnamed" } else { key }, value);
         }
-    });
+    }
 }
 
 /// Attributes, each key once: Elasticsearch refuses an object with the same key twice.
 fn unique<'a>(attributes: Attributes<'a>) -> impl Iterator<Item = (&'a str, Value<'a>)> {
-    let mut seen: Vec<&str> = Vec::new();
-    attributes.iter().filter(move |(key, _)| {
-        let is_new = !seen.contains(key);
-        seen.push(key);
-        is_new
-    })
+    let mut firsts = Firsts::default();
+    attributes
+        .iter()
+        .filter(move |(key, _)| firsts.is_first(key))
 }
 
 /// Attributes that say where a document goes and are no part of it.

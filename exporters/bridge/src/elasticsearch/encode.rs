@@ -4,20 +4,34 @@ use std::borrow::Cow;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::digest;
-use sluice_batch::{Batch, Record};
+use sluice_batch::Batch;
 use sluice_component::BuildError;
 
 use super::config::{Config, IdMode, MappingMode};
 use super::document;
 use super::index::{IndexPattern, data_stream, sanitised};
-use crate::audit::{AuditEvent, attribute, event_id, text};
-use crate::delivery::{Payload, Verdicts};
+use crate::audit::{AuditEvent, event_id};
+use crate::delivery::{MAX_ENCODED, Payload, Verdicts};
 use crate::json::Object;
+use crate::view::{ResourceMembers, View, text};
 
 /// Elasticsearch's longest `_id`, in bytes.
 const MAX_ID: usize = 512;
-/// A larger document is refused before it meets `http.max_content_length`.
-const MAX_DOCUMENT: usize = 50_000_000;
+/// A larger document is refused, well before it meets `http.max_content_length` (100 MB, on small clusters 10 MiB).
+const MAX_DOCUMENT: usize = 10 << 20;
+/// Attributes of record, resource or scope that name the index, or a part of it.
+const ROUTING: [&str; 3] = [
+    "elasticsearch.index",
+    "data_stream.dataset",
+    "data_stream.namespace",
+];
+
+/// What the documents of one request have in common.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Route {
+    /// Whether index and pipeline come from the configuration; otherwise the records named one of them.
+    pub(crate) is_own: bool,
+}
 
 /// Writes bulk lines.
 #[derive(Debug)]
@@ -55,12 +69,22 @@ impl Encoder {
         })
     }
 
-    /// The batch as bulk lines; documents that can never be sent get their verdict here.
-    pub(super) fn encode(&self, batch: &Batch, verdicts: &mut Verdicts) -> Payload<()> {
-        let mut payload = Payload::new(());
+    /// The batch as bulk lines, those of records that name index or pipeline themselves apart; documents that can never
+    /// be sent, or not in this attempt, get their verdict here.
+    pub(super) fn encode(&self, batch: &Batch, verdicts: &mut Verdicts) -> [Payload<Route>; 2] {
+        let mut own = Payload::with_room(Route { is_own: true }, batch);
+        let mut named = Payload::new(Route { is_own: false });
+        let mut resource = ResourceMembers::default();
+        let mut encoded = 0;
         // Index names of one batch are few: the last one is kept for the next record of the same hour.
         let mut last: Option<(u64, String)> = None;
         for record in batch.records() {
+            let position = record.index();
+            if encoded >= MAX_ENCODED {
+                verdicts.next(position..batch.len());
+                break;
+            }
+            let record = View::of(record);
             let time = match record.event_time() {
                 // `@timestamp` must be there; a record without any time has never been anywhere else.
                 0 => SystemTime::now()
@@ -69,6 +93,7 @@ impl Encoder {
                 time => time,
             };
             let mode = self.mode(record);
+            let mut is_own = true;
             let index: Cow<'_, str> = match (&self.index, &mut last) {
                 (Some(pattern), last) => {
                     let hour = time / 3_600_000_000_000;
@@ -78,26 +103,37 @@ impl Encoder {
                     last.as_ref()
                         .map_or(Cow::Borrowed(""), |(_, name)| Cow::Borrowed(name.as_str()))
                 }
-                (None, _) => Cow::Owned(self.dynamic_index(record, mode, time)),
+                (None, _) => {
+                    is_own = !ROUTING.iter().any(|key| routed(&record, key).is_some());
+                    Cow::Owned(self.dynamic_index(record, mode, time))
+                }
             };
-            let pushed = payload.push(record.index(), MAX_DOCUMENT, |out| {
-                self.action(record, &index, out);
+            let pipeline = if self.dynamic_pipeline {
+                record.attribute("elasticsearch.ingest_pipeline")
+            } else {
+                None
+            };
+            is_own &= pipeline.is_none();
+            let payload = if is_own { &mut own } else { &mut named };
+            let pushed = payload.push(position, MAX_DOCUMENT, |out| {
+                self.action(record, &index, pipeline.as_deref(), out);
                 out.push(b'\n');
-                document::write(record, mode, time, out);
+                document::write(record, mode, time, &mut resource, out);
                 out.push(b'\n');
             });
             if let Err(size) = pushed {
-                let position = u32::try_from(record.index()).unwrap_or(u32::MAX);
+                let position = u32::try_from(position).unwrap_or(u32::MAX);
                 verdicts.refuse(
                     [position],
                     &format!("the document takes {size} bytes, more than {MAX_DOCUMENT}"),
                 );
             }
+            encoded += pushed.unwrap_or_else(|size| size);
         }
-        payload
+        [own, named]
     }
 
-    fn mode(&self, record: Record<'_>) -> MappingMode {
+    fn mode(&self, record: View<'_>) -> MappingMode {
         self.mode.unwrap_or_else(|| match AuditEvent::of(record) {
             Some(AuditEvent {
                 object: Some(_), ..
@@ -106,17 +142,17 @@ impl Encoder {
         })
     }
 
-    fn action(&self, record: Record<'_>, index: &str, out: &mut Vec<u8>) {
+    fn action(&self, record: View<'_>, index: &str, pipeline: Option<&str>, out: &mut Vec<u8>) {
         let mut line = Object::open(out);
         line.object("create", |action| {
             action.text("_index", index);
             let written = self
                 .dynamic_id
-                .then(|| attribute(record, "elasticsearch.document_id"))
+                .then(|| record.attribute("elasticsearch.document_id"))
                 .flatten();
             let id = written.or_else(|| {
                 if self.id_from_event {
-                    event_id(record)
+                    event_id(*record)
                 } else {
                     None
                 }
@@ -124,27 +160,22 @@ impl Encoder {
             if let Some(id) = id {
                 action.text("_id", &bounded(id));
             }
-            if self.dynamic_pipeline
-                && let Some(pipeline) = attribute(record, "elasticsearch.ingest_pipeline")
-            {
-                action.text("pipeline", &pipeline);
+            if let Some(pipeline) = pipeline {
+                action.text("pipeline", pipeline);
             }
         });
         line.close();
     }
 
     /// The index that the record names, else a data stream for what it is.
-    fn dynamic_index(&self, record: Record<'_>, mode: MappingMode, time: u64) -> String {
-        let named = attribute(record, "elasticsearch.index")
-            .or_else(|| text(record.scope().get("elasticsearch.index")));
-        let name = match named {
+    fn dynamic_index(&self, record: View<'_>, mode: MappingMode, time: u64) -> String {
+        let name = match routed(&record, "elasticsearch.index") {
             Some(name) => sanitised(&name),
             None => {
-                let routed = |key| attribute(record, key).or_else(|| text(record.scope().get(key)));
                 let audit = AuditEvent::of(record)
                     .and_then(|audit| audit.source())
                     .map(|source| format!("{source}.audit"));
-                let mut dataset = routed("data_stream.dataset")
+                let mut dataset = routed(&record, "data_stream.dataset")
                     .map(Cow::into_owned)
                     .or(audit)
                     .unwrap_or_else(|| "generic".to_owned());
@@ -154,7 +185,7 @@ impl Encoder {
                 }
                 data_stream(
                     &dataset,
-                    &routed("data_stream.namespace").unwrap_or(Cow::Borrowed("default")),
+                    &routed(&record, "data_stream.namespace").unwrap_or(Cow::Borrowed("default")),
                 )
             }
         };
@@ -163,6 +194,13 @@ impl Encoder {
             None => name,
         }
     }
+}
+
+/// An attribute of the record, else of its resource, else of its scope.
+fn routed<'a>(record: &View<'a>, key: &str) -> Option<Cow<'a, str>> {
+    record
+        .attribute(key)
+        .or_else(|| text(record.scope().get(key)))
 }
 
 /// An id that Elasticsearch takes: a longer one is told by its SHA-256.

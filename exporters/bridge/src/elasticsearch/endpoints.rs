@@ -37,8 +37,8 @@ impl Endpoints {
         }
     }
 
-    /// One `_bulk` request.
-    pub(super) async fn bulk(&self, body: Vec<u8>, records: usize) -> Outcome {
+    /// One `_bulk` request. `is_own`: index and pipeline are the configuration's.
+    pub(super) async fn bulk(&self, body: Vec<u8>, records: usize, is_own: bool) -> Outcome {
         let mut headers = HeaderMap::new();
         // The vendor's own media type would be refused by OpenSearch.
         headers.insert(
@@ -52,7 +52,12 @@ impl Endpoints {
             match self.http.post(&url, headers.clone(), body.clone()).await {
                 Ok(answer) => {
                     let after = retry_after(&answer.headers, SystemTime::now());
-                    return answer::outcome(answer.status.as_u16(), &answer.body, after, records);
+                    // What happened to the last items cannot be read; a smaller request has a shorter answer.
+                    if answer.is_truncated && answer.status.is_success() && records > 1 {
+                        return Outcome::Halve("the bulk answer is too long".to_owned());
+                    }
+                    let sent = answer::Sent { records, is_own };
+                    return answer::outcome(answer.status.as_u16(), &answer.body, after, sent);
                 }
                 // Not sent at all: another node may be there.
                 Err(error @ SendError::Connect(_)) => last = error.to_string(),

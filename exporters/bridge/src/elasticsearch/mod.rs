@@ -31,7 +31,7 @@ use sluice_component::{
 };
 
 use crate::delivery::{Destination, Limits, Outcome, Verdicts, deliver};
-use encode::Encoder;
+use encode::{Encoder, Route};
 use endpoints::Endpoints;
 use setup::SetUp;
 
@@ -78,19 +78,33 @@ impl Exporter for Elasticsearch {
             return Err(Undelivered::all(batch.len(), Verdict::Refused(why)));
         }
         let mut verdicts = Verdicts::default();
-        let payload = self.encoder.encode(batch, &mut verdicts);
-        deliver(self, &[payload], self.limits, self.patience, &mut verdicts).await;
+        let payloads = self.encoder.encode(batch, &mut verdicts);
+        deliver(self, &payloads, self.limits, self.patience, &mut verdicts).await;
         verdicts.into_result()
     }
 }
 
 impl Destination for Elasticsearch {
-    type Route = ();
+    type Route = Route;
 
-    async fn request(&self, (): &(), body: Vec<u8>, records: usize) -> Outcome {
+    async fn request(&self, route: &Route, body: Vec<u8>, records: usize) -> Outcome {
         if let Err(outcome) = self.set_up.done(&self.endpoints).await {
             return outcome;
         }
-        self.endpoints.bulk(body, records).await
+        self.endpoints.bulk(body, records, route.is_own).await
     }
+}
+
+/// What a batch becomes on the wire, before it is cut into requests and compressed: to measure it, and to look at it.
+///
+/// # Errors
+/// The index's pattern is none.
+pub fn encode(config: &Config, batch: &Batch) -> Result<Vec<u8>, BuildError> {
+    let payloads = Encoder::new(config)?.encode(batch, &mut Verdicts::default());
+    let [own, named] = payloads.map(crate::delivery::Payload::into_bytes);
+    Ok(if named.is_empty() {
+        own
+    } else {
+        [own, named].concat()
+    })
 }

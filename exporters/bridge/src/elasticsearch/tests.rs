@@ -404,6 +404,55 @@ async fn a_body_with_a_repeated_or_empty_key_is_still_a_document() {
 }
 
 #[tokio::test]
+async fn an_index_that_a_record_names_is_refused_and_the_others_arrive() {
+    let double = elastic::Double::start().await;
+    let mut batch = audit_batch(&["a", "b"]);
+    batch
+        .record_mut(0)
+        .set("elasticsearch.index", Value::Str("forbidden"));
+    double.fail_item("a", 2, ItemError::forbidden());
+    let exporter = exporter(&double, json!({"index": ""}));
+    assert_eq!(export(&exporter, &batch).await, ["0..1 Refused"]);
+    assert_eq!(stored(&double).len(), 1);
+    batch.record_mut(0).remove("elasticsearch.index");
+    assert_eq!(export(&exporter, &batch).await, ["0..1 Hold"]);
+}
+
+#[tokio::test]
+async fn a_bulk_answer_that_is_too_long_is_halved_and_a_lone_record_tried_again() {
+    let double = elastic::Double::start().await;
+    let exporter = exporter(&double, json!({}));
+    let long = || sluice_testing::Answer::new(200).body(" ".repeat((4 << 20) + 1));
+    double.faults().next(1, long());
+    assert!(
+        export(&exporter, &audit_batch(&["a", "b"]))
+            .await
+            .is_empty()
+    );
+    assert_eq!(stored(&double).len(), 2);
+    double.faults().next(1, long());
+    assert_eq!(
+        export(&exporter, &audit_batch(&["c"])).await,
+        ["0..1 Retry(Backoff)"]
+    );
+}
+
+#[tokio::test]
+async fn a_document_over_10_mib_is_refused() {
+    let double = elastic::Double::start().await;
+    let of = |bytes: usize| {
+        let body = format!(r#"{{"decision":"{}"}}"#, "x".repeat(bytes));
+        audit_batch_of(&["a"], &body, SEED_NANOS)
+    };
+    let config = config::<Config>(json!({"endpoint": "http://h", "index": "ai-audit"}));
+    let size = super::encode(&config, &of(0)).expect("an index").len();
+    let exporter = exporter(&double, json!({}));
+    let room = (10 << 20) - size;
+    assert!(export(&exporter, &of(room)).await.is_empty());
+    assert_eq!(export(&exporter, &of(room + 1)).await, ["0..1 Refused"]);
+}
+
+#[tokio::test]
 async fn other_signals_are_refused_with_an_explanation() {
     let double = elastic::Double::start().await;
     let json = br#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"x"}]}]}]}"#;

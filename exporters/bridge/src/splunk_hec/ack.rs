@@ -21,6 +21,9 @@ use crate::delivery::{Http, Outcome};
 /// Most numbers in one question.
 const MOST_IN_A_QUESTION: usize = 10_000;
 
+/// Where the fate of an ackId arrives. When this is dropped it is no longer asked for.
+pub(super) type Told = oneshot::Receiver<Result<(), Outcome>>;
+
 /// The ackIds of one channel.
 #[derive(Clone, Debug)]
 pub(super) struct Acks {
@@ -71,26 +74,32 @@ impl Acks {
         }
     }
 
-    /// Waits for the confirmation of `id`, which was given for a request with this token. `Err`: not within the
-    /// deadline, or never.
-    pub(super) async fn confirmed(&self, token: HeaderValue, id: u64) -> Result<(), Outcome> {
+    /// Begins to ask for the confirmation of `id`, which was just given for a request with this token. Who waited for
+    /// the same number until now is told that the channel began anew.
+    pub(super) fn register(&self, token: HeaderValue, id: u64) -> Told {
         let (tell, told) = oneshot::channel();
         let must_start = {
             let mut waiting = self.shared.waiting.lock();
-            waiting.by_id.insert((token.clone(), id), tell);
+            waiting.by_id.insert((token, id), tell);
             !std::mem::replace(&mut waiting.is_asking, true)
         };
         if must_start {
             tokio::spawn(Arc::clone(&self.shared).ask_until_nobody_waits());
         }
+        told
+    }
+
+    /// Waits for a confirmation. `Err`: not within the deadline, or never.
+    pub(super) async fn confirmed(&self, told: Option<Told>) -> Result<(), Outcome> {
+        let Some(told) = told else {
+            return Err(not_confirmed("nobody asks for it"));
+        };
         match tokio::time::timeout(self.shared.deadline, told).await {
             Ok(Ok(told)) => told,
             // Another request got the same number: the channel began anew, and with it the old numbers are lost.
             Ok(Err(_)) => Err(not_confirmed("its number was given again")),
-            Err(_) => {
-                self.shared.waiting.lock().by_id.remove(&(token, id));
-                Err(not_confirmed("not within ack_timeout"))
-            }
+            // Nobody listens any more, so the next turn forgets it.
+            Err(_) => Err(not_confirmed("not within ack_timeout")),
         }
     }
 }

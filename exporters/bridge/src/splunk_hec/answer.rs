@@ -25,6 +25,19 @@ pub(super) struct Sent {
     pub(super) was_odd: bool,
     /// Whether the body's index is the configured one; otherwise its records named it themselves.
     pub(super) is_own_index: bool,
+    /// Whether the token is the configured one; otherwise the records' resource named it.
+    pub(super) is_own_token: bool,
+}
+
+impl Sent {
+    /// The answer is about the token. Senders may name one; holding on to their records would let them stop everyone's.
+    pub(super) fn token_is_bad(&self, why: String) -> Outcome {
+        if self.is_own_token {
+            Outcome::Hold(why)
+        } else {
+            Outcome::Refused(format!("{why}: the record itself names the token"))
+        }
+    }
 }
 
 /// A collector's answer.
@@ -86,13 +99,14 @@ impl Reply<'_> {
                 None => Outcome::Refused(format!("{why}, without saying which event")),
             },
             (400, Some(7)) => wrong_index(invalid_event_number, sent, why),
-            (400, Some(10 | 11 | 14 | 16 | 21 | 22 | 28)) => Outcome::Hold(why),
+            (400, Some(1..=4 | 10 | 11 | 14 | 16 | 21 | 22 | 28)) => sent.token_is_bad(why),
             (400, _) => Outcome::Hold(format!(
                 "{why}: not an HTTP Event Collector's answer: check the endpoint"
             )),
             (413, _) => Outcome::Halve(why),
             (408 | 429 | 500..=599, _) => Outcome::Retry(self.after, why),
-            // 401, 403, 404, 405, 415, redirects: something to mend here or there.
+            (401 | 403 | 404, _) => sent.token_is_bad(why),
+            // 405, 415, redirects: something to mend here or there.
             _ => Outcome::Hold(why),
         }
     }
@@ -125,14 +139,14 @@ fn wrong_index(number: Option<u64>, sent: &Sent, why: String) -> Outcome {
         .and_then(|n| usize::try_from(n).ok())
         .and_then(|n| n.checked_sub(1))
         .filter(|n| *n < sent.records);
-    let fate = if sent.is_own_index {
+    let fate = if sent.is_own_index && sent.is_own_token {
         Fate::Hold(format!(
             "{why}: the token may not write to the configured index"
         ))
     } else {
         // Senders name this index; holding on to their records would let them stop everyone's.
         Fate::Refused(format!(
-            "{why}: the token may not write to the index that the record names"
+            "{why}: the token may not write to the index, one of which the record names"
         ))
     };
     let before = if sent.awaits_acks {

@@ -20,6 +20,8 @@ const DEFAULT_EVENT: u64 = 5 << 20;
 /// Splunk's own `max_content_length`.
 const MOST_BYTES: u64 = 838_860_800;
 const MOST_EVENTS: usize = 1_000;
+/// Attempts at once when most of them only wait for their acknowledgements.
+const MOST_WAITING: usize = 24;
 
 /// Exporter `splunk_hec`: the OpenTelemetry Collector's keys, and `ack`.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
@@ -106,7 +108,8 @@ pub struct Config {
     pub http2_ping_timeout: Option<HumanDuration>,
     /// Back-off.
     pub retry_on_failure: RetryConfig,
-    /// Batching and concurrency.
+    /// Batching and concurrency. `num_consumers` is 64 by default, because attempts wait for acknowledgements; with
+    /// `ack: off` as for every exporter.
     pub sending_queue: QueueConfig,
     /// Removed from the Collector: a warning.
     #[schemars(skip)]
@@ -457,7 +460,11 @@ impl Config {
     }
 
     pub(crate) fn delivery(&self) -> Delivery {
-        let mut delivery = self.shared().delivery(Delivery::default());
+        let mut defaults = Delivery::default();
+        if self.ack != AckMode::Off {
+            defaults.max_concurrency = MOST_WAITING;
+        }
+        let mut delivery = self.shared().delivery(defaults);
         let acks = if self.ack == AckMode::Off {
             Duration::ZERO
         } else {

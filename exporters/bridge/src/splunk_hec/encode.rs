@@ -5,18 +5,22 @@
 //! OpenTelemetry Collector: all attributes, nested maps flattened.
 
 use std::borrow::Cow;
-use std::io::Write as _;
 
 use sluice_batch::{Batch, Record, Signal, Value};
 use sluice_component::Secret;
+use sluice_component::audit::is_masked;
 
 use super::config::{Config, HecFields, HecMetadata};
-use crate::audit::{AuditEvent, attribute, event_id, resource_attributes, text};
-use crate::delivery::{Payload, Verdicts};
-use crate::json::{Object, flatten, hex_id};
+use crate::audit::{AuditEvent, as_host, event_id};
+use crate::delivery::{MAX_ENCODED, Payload, Verdicts};
+use crate::json::{HexId, Object};
+use crate::keys::Keys;
+use crate::view::{ResourceMembers, View, text};
 
 /// The resource attribute that holds a token of its own.
 const TOKEN_ATTRIBUTE: &str = "com.splunk.hec.access_token";
+/// The resource attribute that names the service.
+const SERVICE: &str = "service.name";
 /// Maps deeper than this end up as JSON text in `fields`.
 const MAX_DEPTH: usize = 10;
 
@@ -39,6 +43,8 @@ pub(super) struct Encoder {
     sourcetype: String,
     index: String,
     metadata: HecMetadata,
+    /// The attributes that may stand in the envelope and not in `fields`.
+    metadata_keys: Keys,
     fields: HecFields,
     export_raw: bool,
     max_event_bytes: usize,
@@ -46,45 +52,67 @@ pub(super) struct Encoder {
 
 impl Encoder {
     pub(super) fn new(config: &Config) -> Self {
+        let metadata = config.metadata();
         Self {
+            metadata_keys: [
+                &metadata.source,
+                &metadata.sourcetype,
+                &metadata.index,
+                &metadata.host,
+                TOKEN_ATTRIBUTE,
+            ]
+            .into_iter()
+            .collect(),
             host: config.host.clone(),
             source: config.source.clone(),
             sourcetype: config.sourcetype.clone(),
             index: config.index.clone(),
-            metadata: config.metadata().clone(),
+            metadata: metadata.clone(),
             fields: config.otel_to_hec_fields.clone(),
             export_raw: config.export_raw,
             max_event_bytes: config.max_event_bytes(),
         }
     }
 
-    /// One payload for each index and token; records that can never be sent get their verdict here.
+    /// One payload for each index and token; records that can never be sent, or not in this attempt, get their verdict
+    /// here.
     pub(super) fn encode(&self, batch: &Batch, verdicts: &mut Verdicts) -> Vec<Payload<Route>> {
         let mut payloads: Vec<Payload<Route>> = Vec::new();
+        let mut resource = ResourceMembers::default();
+        let mut encoded = 0;
         for record in batch.records() {
-            let named = attribute(record, &self.metadata.index);
+            let position = record.index();
+            if encoded >= MAX_ENCODED {
+                verdicts.next(position..batch.len());
+                break;
+            }
+            let record = View::of(record);
+            let named = record.attribute(&self.metadata.index);
             let index = named.as_deref().unwrap_or(&self.index);
-            let token = text(record.resource().get(TOKEN_ATTRIBUTE));
+            let token = own_token(&record);
             let same = |payload: &Payload<Route>| {
                 payload.route.index == index
                     && payload.route.token.as_ref().map(Secret::expose) == token.as_deref()
             };
             // Neighbours mostly go the same way, so the last payload is asked first.
             let at = payloads.iter().rposition(same).unwrap_or_else(|| {
-                let is_own_index = named.is_none();
                 let route = Route {
                     index: index.to_owned(),
-                    is_own_index,
+                    is_own_index: index == self.index,
                     token: token.as_deref().map(Secret::new),
                 };
-                payloads.push(Payload::new(route));
+                payloads.push(if payloads.is_empty() {
+                    Payload::with_room(route, batch)
+                } else {
+                    Payload::new(route)
+                });
                 payloads.len() - 1
             });
-            let pushed = payloads[at].push(record.index(), self.max_event_bytes, |out| {
+            let pushed = payloads[at].push(position, self.max_event_bytes, |out| {
                 if self.export_raw {
-                    raw(record, out)
+                    raw(*record, out)
                 } else {
-                    self.envelope(batch, record, index, out)
+                    self.envelope(batch, record, index, &mut resource, out)
                 }
             });
             if let Err(size) = pushed {
@@ -92,114 +120,128 @@ impl Encoder {
                     "the event takes {size} bytes, more than max_event_size of {}",
                     self.max_event_bytes
                 );
-                verdicts.refuse([u32::try_from(record.index()).unwrap_or(u32::MAX)], &why);
+                verdicts.refuse([u32::try_from(position).unwrap_or(u32::MAX)], &why);
             }
+            encoded += pushed.unwrap_or_else(|size| size);
         }
         payloads
     }
 
-    fn envelope(&self, batch: &Batch, record: Record<'_>, index: &str, out: &mut Vec<u8>) {
+    fn envelope(
+        &self,
+        batch: &Batch,
+        record: View<'_>,
+        index: &str,
+        resource: &mut ResourceMembers,
+        out: &mut Vec<u8>,
+    ) {
         let audit = if batch.signal() == Signal::Logs {
             AuditEvent::of(record)
         } else {
             None
         };
         let own_source = audit.and_then(|audit| audit.source());
-        let service = || text(record.resource().get("service.name"));
-        let attribute_host = attribute(record, &self.metadata.host);
-        let host: Cow<'_, str> = if self.host.is_empty() {
-            own_source
-                .as_deref()
-                .map(Cow::Borrowed)
-                .or_else(|| attribute_host.clone())
-                .or_else(service)
-                .unwrap_or(Cow::Borrowed("unknown"))
-        } else {
-            Cow::Borrowed(&self.host)
-        };
-        let source = attribute(record, &self.metadata.source)
-            .or_else(|| Some(Cow::Borrowed(self.source.as_str())).filter(|s| !s.is_empty()))
-            .or_else(|| own_source.as_deref().map(Cow::Borrowed))
-            .or_else(service)
+        let service = text(record.resource().get(SERVICE));
+        let attribute_host = record.attribute(&self.metadata.host);
+        let configured = |text| Some(text).filter(|text: &&str| !text.is_empty());
+        let host = configured(&self.host)
+            .or(own_source.as_deref())
+            .or(attribute_host.as_deref())
+            .or(service.as_deref())
+            .unwrap_or("unknown");
+        let attribute_source = record.attribute(&self.metadata.source);
+        let source = attribute_source
+            .as_deref()
+            .or(configured(&self.source))
+            .or(own_source.as_deref())
+            .or(service.as_deref())
             .unwrap_or_default();
-        let sourcetype =
-            attribute(record, &self.metadata.sourcetype).unwrap_or(Cow::Borrowed(&self.sourcetype));
+        let attribute_sourcetype = record.attribute(&self.metadata.sourcetype);
+        let sourcetype = attribute_sourcetype.as_deref().unwrap_or(&self.sourcetype);
 
         let mut envelope = Object::open(out);
         if record.event_time() != 0 {
-            let _ = write_seconds(envelope.key("time"), record.event_time());
+            write_seconds(envelope.key("time"), record.event_time());
         }
-        envelope.text("host", &host);
-        envelope.text_if_any("source", &source);
-        envelope.text_if_any("sourcetype", &sourcetype);
+        envelope.text("host", host);
+        envelope.text_if_any("source", source);
+        envelope.text_if_any("sourcetype", sourcetype);
         envelope.text_if_any("index", index);
         if batch.signal() == Signal::Logs {
-            event(record, envelope.key("event"));
+            event(*record, envelope.key("event"));
         } else {
             // Spans and data points as the OTLP/JSON that they are.
             batch.encode_json_into(record.index()..record.index() + 1, envelope.key("event"));
         }
-        let host_is_shown = attribute_host.is_some_and(|shown| shown == host);
-        let source_is_shown = |value: Value<'_>| value.to_text().replace('_', "-") == *source;
-        let mut fields = Vec::new();
-        let mut object = Object::open(&mut fields);
-        self.severity_and_ids(record, audit, &mut object);
-        let is_metadata = |key: &str| {
-            let metadata = &self.metadata;
-            [&metadata.source, &metadata.sourcetype, &metadata.index]
-                .iter()
-                .any(|name| *name == key)
-                || (key == metadata.host && host_is_shown)
-                || key == TOKEN_ATTRIBUTE
-        };
-        let mut write = |key: &str, value: Value<'_>| {
-            flatten(key, value, MAX_DEPTH, &mut |k, v| object.value(k, v))
-        };
-        for (key, value) in resource_attributes(record) {
-            // An audit event's service is its source, which stands above.
-            let is_shown = audit.is_some() && key == "service.name" && source_is_shown(value);
-            if !is_shown && !is_metadata(key) {
-                write(key, value);
+        let host_is_shown = attribute_host.as_deref() == Some(host);
+        // An audit event's service is its source, which stands above.
+        let service_is_shown = audit.is_some()
+            && record
+                .resource()
+                .get(SERVICE)
+                .is_some_and(|value| as_host(value.to_text()) == source);
+        let is_field =
+            |key: &str| !(self.metadata_keys.may_hold(key) && self.is_metadata(key, host_is_shown));
+        envelope.object_if_any("fields", |fields| {
+            self.severity_and_ids(&record, audit, fields);
+            let choice = u8::from(host_is_shown) | u8::from(service_is_shown) << 1;
+            resource.write(&record, choice, fields, |fields| {
+                record
+                    .resource_attributes()
+                    .filter(|(key, _)| is_field(key) && !(service_is_shown && *key == SERVICE))
+                    .for_each(|(key, value)| fields.flattened(key, value, MAX_DEPTH));
+            });
+            match audit {
+                Some(audit) => audit
+                    .further_attributes()
+                    .filter(|(key, _)| is_field(key))
+                    .for_each(|(key, value)| fields.flattened(key, value, MAX_DEPTH)),
+                None => record
+                    .attributes()
+                    .iter()
+                    .filter(|(key, _)| is_field(key))
+                    .for_each(|(key, value)| fields.flattened(key, value, MAX_DEPTH)),
             }
-        }
-        match audit {
-            Some(audit) => audit
-                .further_attributes()
-                .filter(|(key, _)| !is_metadata(key))
-                .for_each(|(k, v)| write(k, v)),
-            None => record
-                .attributes()
-                .iter()
-                .filter(|(key, _)| !is_metadata(key))
-                .for_each(|(k, v)| write(k, v)),
-        }
-        object.close();
-        if fields.len() > 2 {
-            envelope.key("fields").extend_from_slice(&fields);
-        }
+        });
         envelope.close();
+    }
+
+    /// Whether an attribute stands in the envelope already.
+    fn is_metadata(&self, key: &str, host_is_shown: bool) -> bool {
+        let metadata = &self.metadata;
+        [&metadata.source, &metadata.sourcetype, &metadata.index]
+            .iter()
+            .any(|name| *name == key)
+            || (key == metadata.host && host_is_shown)
+            || key == TOKEN_ATTRIBUTE
     }
 
     /// What `fields` holds beside attributes. A name that an attribute of the record has is the attribute's.
     fn severity_and_ids(
         &self,
-        record: Record<'_>,
+        record: &View<'_>,
         audit: Option<AuditEvent<'_>>,
         fields: &mut Object<'_>,
     ) {
+        let is_free = |key: &str| record.get(key).is_none() && record.resource().get(key).is_none();
+        if let Some(audit) = audit {
+            if is_free("event_id") {
+                fields.text_if_any("event_id", &event_id(**record).unwrap_or_default());
+            }
+            if is_free("decision") {
+                fields.text_if_any("decision", &audit.decision().unwrap_or_default());
+            }
+        }
         let mut field = |key: &str, text: &str| {
-            if !text.is_empty() && record.get(key).is_none() && record.resource().get(key).is_none()
-            {
+            if !text.is_empty() && is_free(key) {
                 fields.text(key, text);
             }
         };
-        if let Some(audit) = audit {
-            field("event_id", &event_id(record).unwrap_or_default());
-            field("decision", &audit.decision().unwrap_or_default());
+        if audit.is_some() {
             field("severity", record.severity_text());
         }
-        field("trace_id", &hex_id(record.trace_id()));
-        field("span_id", &hex_id(record.span_id()));
+        field("trace_id", HexId::of(record.trace_id()).as_str());
+        field("span_id", HexId::of(record.span_id()).as_str());
         field(&self.fields.severity_text, record.severity_text());
         if record.severity_number() != 0 && record.get(&self.fields.severity_number).is_none() {
             fields.number(
@@ -211,6 +253,12 @@ impl Encoder {
             fields.text("otel.log.name", record.name());
         }
     }
+}
+
+/// The token that a record's resource brings. One that redaction masked, or that no header can hold, is none.
+fn own_token<'a>(record: &View<'a>) -> Option<Cow<'a, str>> {
+    text(record.resource().get(TOKEN_ATTRIBUTE))
+        .filter(|token| !is_masked(token) && super::authorization(token).is_some())
 }
 
 /// A log record's body; one that a collector would refuse as blank is told by the record's name or attributes.
@@ -244,10 +292,12 @@ fn raw(record: Record<'_>, out: &mut Vec<u8>) {
 }
 
 /// Seconds since 1970, rounded to milliseconds, which are left out when they are 0.
-fn write_seconds(out: &mut Vec<u8>, nanos: u64) -> std::io::Result<()> {
+fn write_seconds(out: &mut Vec<u8>, nanos: u64) {
     let millis = nanos / 1_000_000 + u64::from(nanos % 1_000_000 >= 500_000);
-    match millis % 1000 {
-        0 => write!(out, "{}", millis / 1000),
-        part => write!(out, "{}.{part:03}", millis / 1000),
+    out.extend_from_slice(itoa::Buffer::new().format(millis / 1000).as_bytes());
+    let part = millis % 1000;
+    if part != 0 {
+        let digit = |unit: u64| b'0' + u8::try_from(part / unit % 10).unwrap_or(0);
+        out.extend_from_slice(&[b'.', digit(100), digit(10), digit(1)]);
     }
 }

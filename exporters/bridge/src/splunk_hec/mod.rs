@@ -19,6 +19,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use parking_lot::Mutex;
 use sluice_batch::Batch;
 use sluice_component::{
     After, BuildContext, BuildError, BuiltExporter, Exporter, ExporterConfig, Undelivered,
@@ -156,6 +157,7 @@ impl SplunkHec {
                 awaits_acks: false,
                 was_odd: false,
                 is_own_index: true,
+                is_own_token: true,
             }) {
                 Outcome::Hold(why) => Outcome::Hold(format!("health check: {why}")),
                 Outcome::Retry(after, why) => Outcome::Retry(after, format!("health check: {why}")),
@@ -187,22 +189,40 @@ impl Exporter for SplunkHec {
     async fn export(&self, batch: &Batch) -> Result<(), Undelivered> {
         let mut verdicts = Verdicts::default();
         let payloads = self.encoder.encode(batch, &mut verdicts);
-        deliver(self, &payloads, self.limits, self.patience, &mut verdicts).await;
+        let attempt = Attempt {
+            hec: self,
+            told: Mutex::default(),
+        };
+        deliver(
+            &attempt,
+            &payloads,
+            self.limits,
+            self.patience,
+            &mut verdicts,
+        )
+        .await;
         verdicts.into_result()
     }
 }
 
-impl Destination for SplunkHec {
+/// One `export`, and where it is told what became of each ackId that it got.
+struct Attempt<'h> {
+    hec: &'h SplunkHec,
+    told: Mutex<Vec<Option<ack::Told>>>,
+}
+
+impl Destination for Attempt<'_> {
     type Route = Route;
 
     async fn request(&self, route: &Route, body: Vec<u8>, records: usize) -> Outcome {
-        if let Err(outcome) = self.health().await {
+        let hec = self.hec;
+        if let Err(outcome) = hec.health().await {
             return outcome;
         }
         let bytes = body.len();
         let mut headers = HeaderMap::new();
-        headers.insert(header::AUTHORIZATION, self.token(route));
-        let answer = match self.http.post(&self.url, headers, body).await {
+        headers.insert(header::AUTHORIZATION, hec.token(route));
+        let answer = match hec.http.post(&hec.url, headers, body).await {
             Ok(answer) => answer,
             Err(error) => return Outcome::Retry(After::Backoff, error.to_string()),
         };
@@ -211,21 +231,25 @@ impl Destination for SplunkHec {
             body: &answer.body,
             after: answer.after(),
         };
-        let was_odd = self.was_odd.swap(reply.is_odd(), Ordering::Relaxed);
+        let was_odd = hec.was_odd.swap(reply.is_odd(), Ordering::Relaxed);
         let sent = answer::Sent {
             records,
             bytes,
-            awaits_acks: self.awaits_acks(),
+            awaits_acks: hec.awaits_acks(),
             was_odd,
             is_own_index: route.is_own_index,
+            is_own_token: route.token.is_none(),
         };
-        match (reply.outcome(&sent), self.ack) {
+        match (reply.outcome(&sent), hec.ack) {
             (Outcome::Receipt(_), AckMode::Off) => Outcome::Taken,
             (Outcome::Receipt(id), _) => {
-                self.has_acknowledged.store(true, Ordering::Relaxed);
-                Outcome::Receipt(id)
+                hec.has_acknowledged.store(true, Ordering::Relaxed);
+                // Asked for from now on: a collector that begins its numbers anew gives this one to another attempt.
+                let mut told = self.told.lock();
+                told.push(Some(hec.acks.register(hec.token(route), id)));
+                Outcome::Receipt(told.len() as u64 - 1)
             }
-            (Outcome::Taken, AckMode::Required) => Outcome::Hold(
+            (Outcome::Taken, AckMode::Required) => sent.token_is_bad(
                 "the answer holds no ackId, and `ack: required` counts nothing as delivered without: enable indexer \
                  acknowledgement for this token"
                     .to_owned(),
@@ -235,6 +259,24 @@ impl Destination for SplunkHec {
     }
 
     async fn confirm(&self, route: &Route, receipt: u64) -> Result<(), Outcome> {
-        self.acks.confirmed(self.token(route), receipt).await
+        let told = usize::try_from(receipt)
+            .ok()
+            .and_then(|at| self.told.lock().get_mut(at)?.take());
+        match self.hec.acks.confirmed(told).await {
+            Err(Outcome::Hold(why)) if route.token.is_some() => Err(Outcome::Refused(why)),
+            answer => answer,
+        }
     }
+}
+
+/// What a batch becomes on the wire, before it is cut into requests and compressed: to measure it, and to look at it.
+#[must_use]
+pub fn encode(config: &Config, batch: &Batch) -> Vec<u8> {
+    let payloads = Encoder::new(config).encode(batch, &mut Verdicts::default());
+    let mut bodies = payloads
+        .into_iter()
+        .map(crate::delivery::Payload::into_bytes);
+    let mut all = bodies.next().unwrap_or_default();
+    bodies.for_each(|body| all.extend_from_slice(&body));
+    all
 }

@@ -122,8 +122,95 @@ async fn attributes_win_over_configured_metadata_and_split_bodies_by_index_and_t
     // The double knows one token only; that of the resource is used, and not shown.
     assert_eq!(
         export(&exporter(&double, json!({})), &batch).await,
-        ["0..1 Hold"]
+        ["0..1 Refused"]
     );
+}
+
+#[tokio::test]
+async fn a_token_that_redaction_masked_is_ignored() {
+    let double = splunk::Double::start().await;
+    for token in ["[REDACTED:api_key]", "****", "a\nb"] {
+        let mut batch = Batch::new(Signal::Logs);
+        batch.push_scope(&[("com.splunk.hec.access_token", Value::Str(token))], "");
+        batch.push_log().set_body(Value::Str("c"));
+        let answer = export(&exporter(&double, json!({})), &batch).await;
+        assert!(answer.is_empty(), "{token}: {answer:?}");
+    }
+    assert_eq!(double.read(|state| state.events.len()), 3);
+}
+
+#[tokio::test]
+async fn a_named_token_without_acks_is_refused_when_they_are_required() {
+    let double = splunk::Double::start().await;
+    let mut batch = Batch::new(Signal::Logs);
+    let token = Value::Str(splunk::TOKEN);
+    batch.push_scope(&[("com.splunk.hec.access_token", token)], "");
+    batch.push_log().set_body(Value::Str("c"));
+    let exporter = exporter(&double, json!({"ack": "required"}));
+    assert_eq!(export(&exporter, &batch).await, ["0..1 Refused"]);
+}
+
+#[tokio::test]
+async fn a_large_resource_is_not_repeated_without_bound() {
+    let double = splunk::Double::start().await;
+    let large = "x".repeat(3 << 20);
+    let mut batch = Batch::new(Signal::Logs);
+    batch.push_scope(&[("large", Value::Str(&large))], "");
+    for _ in 0..20 {
+        batch.push_log().set_body(Value::Str("b"));
+    }
+    let exporter = exporter(&double, json!({}));
+    // 16 MiB are passed with the sixth; the others are next, at once.
+    assert_eq!(export(&exporter, &batch).await, ["6..20 Retry(Delay(0ns))"]);
+    assert_eq!(double.read(|state| state.events.len()), 6);
+    let rest = batch.slice(6..20);
+    assert_eq!(export(&exporter, &rest).await, ["6..14 Retry(Delay(0ns))"]);
+}
+
+#[tokio::test]
+async fn a_number_given_again_tells_who_waited_for_it_at_once() {
+    let double = splunk::Double::start().await;
+    let config: Config = config(keys(
+        &double,
+        json!({"ack_poll_interval": "1h", "ack_timeout": "2h"}),
+    ));
+    let hec = super::SplunkHec::new(&config, &crate::tests::context()).expect("an exporter");
+    let token = http::HeaderValue::from_static("Splunk t");
+    let first = hec.acks.register(token.clone(), 0);
+    let other_token = hec
+        .acks
+        .register(http::HeaderValue::from_static("Splunk u"), 0);
+    let _second = hec.acks.register(token, 0);
+    // Before the second is waited for: its request may be one of many in its attempt.
+    match hec.acks.confirmed(Some(first)).await {
+        Err(crate::delivery::Outcome::Retry(_, why)) => {
+            assert!(why.contains("given again"), "{why}")
+        }
+        other => panic!("{other:?}"),
+    }
+    let mut other_token = other_token;
+    assert!(
+        other_token
+            .try_recv()
+            .is_err_and(|e| e == tokio::sync::oneshot::error::TryRecvError::Empty),
+        "another token's numbers are its own"
+    );
+}
+
+#[test]
+fn many_attempts_may_wait_for_acknowledgements() {
+    for (ack, expected) in [
+        ("auto", 24),
+        ("required", 24),
+        ("off", sluice_component::Delivery::default().max_concurrency),
+    ] {
+        let keys = json!({"endpoint": "https://h", "token": "t", "ack": ack});
+        assert_eq!(
+            config::<Config>(keys).delivery().max_concurrency,
+            expected,
+            "{ack}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -4,6 +4,13 @@ use super::*;
 
 const AFTER: After = After::Delay(Duration::from_secs(5));
 
+fn sent(records: usize) -> Sent {
+    Sent {
+        records,
+        is_own: true,
+    }
+}
+
 fn kind(fate: &Fate) -> &'static str {
     match fate {
         Fate::Taken => "Taken",
@@ -47,7 +54,7 @@ fn each_item_has_its_answer() {
         let body = format!(
             r#"{{"errors":true,"items":[{{"create":{{"status":201}}}},{{"create":{{"status":{status}{error}}}}}]}}"#
         );
-        match outcome(200, body.as_bytes(), AFTER, 2) {
+        match outcome(200, body.as_bytes(), AFTER, sent(2)) {
             Outcome::Taken => assert_eq!(expected, "Taken", "{body}"),
             Outcome::Each(fates) => assert_eq!(
                 (kind(&fates[0]), kind(&fates[1])),
@@ -70,7 +77,7 @@ fn a_document_in_the_failure_store_is_not_delivered() {
         let body = format!(
             r#"{{"errors":false,"items":[{{"create":{{"status":201,"failure_store":"{store}"}}}}]}}"#
         );
-        match outcome(200, body.as_bytes(), AFTER, 1) {
+        match outcome(200, body.as_bytes(), AFTER, sent(1)) {
             Outcome::Taken => assert_eq!(expected, "Taken", "{store}"),
             Outcome::Each(fates) => assert_eq!(kind(&fates[0]), expected, "{store}"),
             other => panic!("{other:?}"),
@@ -95,7 +102,7 @@ fn each_status_of_the_whole_request_has_its_answer() {
         (504, "Retry(Delay(5s)"),
         (302, "Hold"),
     ] {
-        let outcome = format!("{:?}", outcome(status, b"", AFTER, 1));
+        let outcome = format!("{:?}", outcome(status, b"", AFTER, sent(1)));
         assert!(outcome.starts_with(expected), "{status}: {outcome}");
     }
 }
@@ -104,12 +111,43 @@ fn each_status_of_the_whole_request_has_its_answer() {
 fn what_the_configuration_got_wrong_is_held_and_no_document_is_blamed() {
     let body =
         br#"{"error":{"type":"illegal_argument_exception","reason":"request [/_bulk] contains unrecognized parameter: [x]"}}"#;
-    assert!(matches!(outcome(400, body, AFTER, 9), Outcome::Hold(_)));
+    assert!(matches!(
+        outcome(400, body, AFTER, sent(9)),
+        Outcome::Hold(_)
+    ));
     let body = br#"{"items":[{"create":{"status":400,"error":{"type":"illegal_argument_exception","reason":"pipeline with id [p] does not exist"}}}]}"#;
-    match outcome(200, body, AFTER, 1) {
+    match outcome(200, body, AFTER, sent(1)) {
         Outcome::Each(fates) => assert_eq!(kind(&fates[0]), "Hold"),
         other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn an_index_or_pipeline_that_the_record_names_is_refused_and_holds_nobody() {
+    for (status, reason) in [
+        (403, "r"),
+        (404, "r"),
+        (400, "pipeline with id [p] does not exist"),
+    ] {
+        let body = format!(
+            r#"{{"items":[{{"create":{{"status":{status},"error":{{"type":"x","reason":"{reason}"}}}}}}]}}"#
+        );
+        for (is_own, expected) in [(true, "Hold"), (false, "Refused")] {
+            let sent = Sent { records: 1, is_own };
+            match outcome(200, body.as_bytes(), AFTER, sent) {
+                Outcome::Each(fates) => assert_eq!(kind(&fates[0]), expected, "{status}"),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+    let named = Sent {
+        records: 1,
+        is_own: false,
+    };
+    assert!(
+        matches!(outcome(403, b"", AFTER, named), Outcome::Hold(_)),
+        "the credentials are ours"
+    );
 }
 
 #[test]
@@ -121,7 +159,7 @@ fn an_answer_whose_items_do_not_match_the_request_proves_nothing() {
     ] {
         assert!(
             matches!(
-                outcome(200, body.as_bytes(), AFTER, 2),
+                outcome(200, body.as_bytes(), AFTER, sent(2)),
                 Outcome::Retry(After::Backoff, _)
             ),
             "{body}"
@@ -147,6 +185,10 @@ fn reasons_name_fields_and_types_and_never_values() {
         ),
         ("no such index [ai-audit]", "no such index [ai-audit]"),
         ("unclosed 'secret", "unclosed …"),
+        (
+            "can't merge a field that isn't an object, found 'it's secret' at 'x'",
+            "can't merge a field that isn't an object, found '…' at '…'",
+        ),
         (
             "mapping set to strict, dynamic introduction of [foo] within [_doc]",
             "mapping set to strict, dynamic introduction of [foo] within […]",

@@ -8,6 +8,7 @@ const SENT: Sent = Sent {
     awaits_acks: false,
     was_odd: false,
     is_own_index: true,
+    is_own_token: true,
 };
 const AFTER: After = After::Delay(Duration::from_secs(5));
 
@@ -265,4 +266,34 @@ fn reasons_do_not_repeat_the_answers_text() {
         SENT,
     );
     assert!(!format!("{outcome:?}").contains("secret"));
+}
+
+#[test]
+fn a_token_that_the_record_names_is_refused_and_holds_nobody() {
+    let named = Sent {
+        is_own_token: false,
+        ..SENT
+    };
+    for (status, code) in [
+        (403, 1),
+        (401, 2),
+        (401, 3),
+        (403, 4),
+        (400, 10),
+        (400, 14),
+        (400, 21),
+        (404, 404),
+    ] {
+        let body = format!(r#"{{"text":"x","code":{code}}}"#);
+        assert_eq!(kind(&outcome(status, &body, SENT)), "Hold", "{code}");
+        assert_eq!(kind(&outcome(status, &body, named)), "Refused", "{code}");
+    }
+    let body = r#"{"code":7,"invalid-event-number":2}"#;
+    assert_eq!(kind(&outcome(400, body, SENT)), "Each(THHH)");
+    assert_eq!(kind(&outcome(400, body, named)), "Each(TRRR)");
+    assert_eq!(
+        kind(&outcome(405, "", named)),
+        "Hold",
+        "the endpoint is not the record's"
+    );
 }
