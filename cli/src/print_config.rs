@@ -5,7 +5,7 @@ use crate::exit::Exit;
 use crate::lookup::Surroundings;
 use crate::source::{self, complain, count, say, show};
 
-/// Prints the file as it is understood, with its secrets hidden.
+/// Prints a valid file as it is understood, with its secrets hidden. Of an invalid one, says what is wrong.
 pub(crate) fn print_config(arguments: &FileArguments) -> Exit {
     let source = match source::read(&arguments.file) {
         Ok(source) => source,

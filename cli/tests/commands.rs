@@ -207,6 +207,93 @@ fn print_config_of_what_is_not_yaml_is_78() {
 }
 
 #[test]
+fn print_config_of_an_invalid_file_is_78_and_prints_nothing_of_it() {
+    let text = GOOD.replace(
+        "  debug:\n",
+        "  debug:\n  splunk_hec: {endpoint: \"https://h:8088\", tokn: misspelled-canary}\n",
+    );
+    for command in ["print-config", "validate"] {
+        let (code, out, err) = on_file(&[command], &text, &[]);
+        assert_eq!((code, out.as_str()), (78, ""), "{command}");
+        assert!(err.contains("did you mean `token`?"), "{err}");
+        assert!(!err.contains("canary"), "{err}");
+    }
+}
+
+#[test]
+fn an_unset_or_unexpanded_variable_is_one_error_that_names_it() {
+    let webhook = |settings: &str| {
+        GOOD.replace(
+            "  otlp:\n    protocols:\n      http:\n        endpoint: 127.0.0.1:0\n",
+            &format!("  webhook: {{{settings}}}\n"),
+        )
+        .replace("[otlp]", "[webhook]")
+    };
+    for (text, place, message) in [
+        (
+            webhook("format: keeptrusts, endpoint: \"${env:NOPE}\", verify: {scheme: standard_webhooks, secret: \"${env:S}\"}"),
+            "endpoint",
+            "`NOPE` is not set",
+        ),
+        (
+            webhook("format: keeptrusts, endpoint: \"127.0.0.1:0\", verify: {scheme: standard_webhooks, secret: \"${env:NOPE}\"}"),
+            "secret",
+            "`NOPE` is not set",
+        ),
+        (
+            webhook("format: keeptrusts, endpoint: \"127.0.0.1:0\", verify: {scheme: standard_webhooks, secret: \"$KT_SECRET\"}"),
+            "secret",
+            "(write `${env:KT_SECRET}`)",
+        ),
+        (
+            GOOD.replace(
+                "  debug:\n",
+                "  siem_bridge: {destinations: [{destination: splunk_hec, endpoint: \"$NOPE/services/collector\", token: t}]}\n",
+            )
+            .replace("[debug]", "[siem_bridge]"),
+            "",
+            "`NOPE` is not set",
+        ),
+    ] {
+        let (code, _, err) = on_file(
+            &["validate", "--one-line"],
+            &text,
+            &[("S", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")],
+        );
+        assert_eq!((code, err.lines().count()), (78, 1), "{err}");
+        assert!(err.contains(place) && err.contains(message), "{err}");
+    }
+}
+
+#[test]
+fn names_of_the_collectors_are_understood() {
+    let text = GOOD.replace(
+        "  ledger: none",
+        "  ledger: none\n  extensions: [health_check, pprof, zpages]",
+    ) + "extensions:\n  health_check: {endpoint: \"${env:POD_IP}:13133\"}\n  pprof:\n  zpages:\n";
+    let (code, _, err) = on_file(&["validate", "--one-line"], &text, &[]);
+    assert_eq!((code, err.lines().count()), (0, 3), "{err}");
+    assert!(
+        err.lines()
+            .all(|line| line.contains("warning") && line.contains("does nothing yet")),
+        "{err}"
+    );
+    let (code, _, err) = on_file(&["validate"], &GOOD.replace("debug", "logging"), &[]);
+    assert_eq!(code, 78);
+    assert!(err.contains("use `debug`"), "{err}");
+    let (code, _, err) = on_file(
+        &["validate"],
+        &GOOD.replace(
+            "exporters:\n  debug",
+            "processors:\n  attributes: {actions: [{key: a, value: b, action: upsrt}]}\nexporters:\n  debug",
+        ),
+        &[],
+    );
+    assert_eq!(code, 78);
+    assert!(err.contains("did you mean `upsert`?"), "{err}");
+}
+
+#[test]
 fn run_answers_requests_until_sigterm_and_then_ends_with_0() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(GOOD.as_bytes()).unwrap();

@@ -6,7 +6,7 @@ use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use sluice_component::Severity;
 
-use crate::mask::mask_secrets;
+use crate::mask::{cover, hide_credentials};
 use crate::{Source, Span};
 
 /// One finding. Its texts never hold a value that came from the environment or a file.
@@ -42,6 +42,17 @@ impl Diagnostic {
         }
     }
 
+    /// `path` needs the value of a variable that has none.
+    pub(crate) fn unset(span: Span, variable: &str, path: &str) -> Self {
+        Self::error(
+            span,
+            format!("the environment variable `{variable}` is not set, and `{path}` needs a value"),
+        )
+        .with_help(format!(
+            "set it, or give a default: `${{env:{variable}:-…}}`"
+        ))
+    }
+
     pub(crate) fn with_help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
@@ -69,10 +80,17 @@ pub enum Style {
 pub struct Diagnostics {
     source: Source,
     found: Vec<Diagnostic>,
+    /// Values that are not shown where the file's lines are.
+    covered: Vec<Span>,
 }
 
 impl Diagnostics {
     pub(crate) fn new(source: Source, mut found: Vec<Diagnostic>) -> Self {
+        // A component may quote an address.
+        for diagnostic in &mut found {
+            diagnostic.message = hide_credentials(&diagnostic.message);
+            diagnostic.help = diagnostic.help.as_deref().map(hide_credentials);
+        }
         found.sort_by(|a, b| {
             (a.span.start, b.severity, a.span.end, &a.message).cmp(&(
                 b.span.start,
@@ -82,7 +100,16 @@ impl Diagnostics {
             ))
         });
         found.dedup();
-        Self { source, found }
+        Self {
+            source,
+            found,
+            covered: Vec::new(),
+        }
+    }
+
+    pub(crate) fn covering(mut self, spans: Vec<Span>) -> Self {
+        self.covered = spans;
+        self
     }
 
     /// The findings.
@@ -118,13 +145,14 @@ impl Diagnostics {
         format!("{}:{line}:{column}", self.source.name())
     }
 
-    /// All findings as text. Literal secrets in the shown lines are covered with `*`.
+    /// All findings as text. Literal secrets in the shown lines, and values of unknown keys, are
+    /// covered with `*`.
     #[must_use]
     pub fn render(&self, style: Style) -> String {
         if style == Style::OneLine {
             return self.to_string();
         }
-        let masked = mask_secrets(self.source.text());
+        let masked = cover(self.source.text(), &self.covered);
         self.found
             .iter()
             .map(|diagnostic| self.snippet(diagnostic, &masked, style == Style::Colour) + "\n\n")
@@ -203,7 +231,13 @@ pub(crate) fn suggestion<'a>(
     written: &str,
     known: impl IntoIterator<Item = &'a str>,
 ) -> Option<String> {
-    let known: Vec<&str> = known.into_iter().collect();
+    let mut known: Vec<&str> = known.into_iter().filter(|name| !name.is_empty()).collect();
+    // Names that are taken in both cases are said once.
+    let all = known.clone();
+    known.retain(|name| {
+        let lower = name.to_ascii_lowercase();
+        *name == lower || !all.contains(&lower.as_str())
+    });
     let near = known
         .iter()
         .map(|name| {

@@ -114,14 +114,18 @@ impl Error {
 
     /// A missing key whose value is a reference to an unset variable: says that instead, at the reference.
     pub(crate) fn blame_unset(mut self, node: &Node) -> Self {
-        if self.0.span.is_none()
-            && let Kind::Missing(key) = self.0.kind
-            && let Some(entry) = node.get(key)
+        let missing = match &self.0.kind {
+            _ if self.0.span.is_some() => None,
+            Kind::Missing(key) => node.get(key),
+            Kind::Custom(message) => node.empty_reference_named_in(message),
+            _ => None,
+        };
+        if let Some(entry) = missing
             && let Some(variable) = entry.value.unset()
         {
             self.0.kind = Kind::Unset(variable.to_owned());
             self.0.span = Some(entry.value.span);
-            self.0.path.push(key.to_owned());
+            self.0.path.push(entry.key.clone());
         }
         self
     }
@@ -193,15 +197,7 @@ impl Error {
                 span,
                 format!("`{path}`: `{key}` is given twice, under two of its names"),
             ),
-            Kind::Unset(variable) => Diagnostic::error(
-                span,
-                format!(
-                    "the environment variable `{variable}` is not set, and `{path}` needs a value"
-                ),
-            )
-            .with_help(format!(
-                "set it, or give a default: `${{env:{variable}:-…}}`"
-            )),
+            Kind::Unset(variable) => Diagnostic::unset(span, &variable, &path),
             Kind::Custom(message) => match scrub(&message, block) {
                 Some(message) => Diagnostic::error(span, format!("`{path}`: {message}")),
                 None => Diagnostic::error(

@@ -3,6 +3,7 @@
 mod de;
 mod diagnostic;
 mod error;
+mod literal;
 mod mask;
 mod node;
 mod parse;
@@ -10,6 +11,7 @@ mod plan;
 mod print;
 mod reference;
 mod registry;
+mod schema;
 mod scrub;
 mod source;
 

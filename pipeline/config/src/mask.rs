@@ -1,5 +1,9 @@
 //! Which keys name secrets, and covering their values where lines of the file are shown.
 
+use std::ops::Range;
+
+use crate::Span;
+
 /// Parts of a key (split at `_`, `-`, `.`) that make its value a secret wherever they stand last.
 const SECRET_WORDS: &[&str] = &[
     "token",
@@ -64,21 +68,114 @@ pub(crate) fn names_a_secret(key: &str) -> bool {
     SECRET_WORDS.contains(&last) || SECRET_ENDS.iter().any(|end| name.ends_with(end))
 }
 
-/// Covers the password of `scheme://user:password@host`.
-pub(crate) fn mask_url(text: &str) -> Option<String> {
-    let authority = text.find("://")? + 3;
-    let end = text[authority..]
-        .find(['/', '?', '#', ' '])
-        .map_or(text.len(), |at| authority + at);
-    let at = authority + text[authority..end].rfind('@')?;
-    let colon = authority + text[authority..at].find(':')?;
-    Some(format!("{}:***{}", &text[..colon], &text[at..]))
+/// Query parameters that carry a credential beside those whose names say so: Google's `key`, Azure's `sig` and `code`.
+const SECRET_PARAMETERS: &[&str] = &["key", "sig", "signature", "code", "auth", "sas", "jwt"];
+
+/// Where URLs in a text hold a literal credential: the password of `scheme://user:password@host`, and the values of
+/// query parameters such as `api_key`. References in them are left out.
+fn credentials(text: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    let mut from = 0;
+    while let Some(authority) = text[from..].find("://").map(|at| from + at + 3) {
+        let end = text[authority..]
+            .find(|c: char| c.is_whitespace() || matches!(c, '/' | '?' | '#' | '"' | '\'' | '`'))
+            .map_or(text.len(), |at| authority + at);
+        if let Some(at) = text[authority..end].rfind('@').map(|at| authority + at)
+            && let Some(colon) = text[authority..at].find(':').map(|colon| authority + colon)
+        {
+            literals(text, colon + 1..at, &mut found);
+        }
+        from = end;
+    }
+    let mut from = 0;
+    while let Some(name) = text[from..].find(['?', '&']).map(|at| from + at + 1) {
+        from = name;
+        let length = text[name..]
+            .find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.')))
+            .unwrap_or(0);
+        let value = name + length + 1;
+        if length == 0 || text.as_bytes().get(name + length) != Some(&b'=') {
+            continue;
+        }
+        let name = &text[name..name + length];
+        let end = text[value..]
+            .find(|c: char| c.is_whitespace() || matches!(c, '&' | '#' | '"' | '\'' | '`'))
+            .map_or(text.len(), |at| value + at);
+        if names_a_secret(name) || SECRET_PARAMETERS.contains(&name.to_ascii_lowercase().as_str()) {
+            literals(text, value..end, &mut found);
+        }
+        from = end;
+    }
+    found.sort_by_key(|range| range.start);
+    found
 }
 
-/// The text with every literal under a secret's key, and every password in a URL, covered by as many `*` as it has
+/// The parts of `range` that are no reference. A reference with a default has a literal in it, and counts as one.
+fn literals(text: &str, range: Range<usize>, found: &mut Vec<Range<usize>>) {
+    let mut start = range.start;
+    while start < range.end {
+        let rest = &text[start..range.end];
+        let reference = rest.match_indices("${").find_map(|(at, _)| {
+            let length = rest[at..].find('}')? + 1;
+            is_reference(&rest[at..at + length]).then_some((start + at, start + at + length))
+        });
+        let (end, next) = reference.unwrap_or((range.end, range.end));
+        if start < end {
+            found.push(start..end);
+        }
+        start = next;
+    }
+}
+
+/// The text with `***` for every literal credential in a URL.
+pub(crate) fn hide_credentials(text: &str) -> String {
+    let mut hidden = text.to_owned();
+    let mut start = text.len();
+    // A query inside a password's range would be one range in another: what is replaced already is left alone.
+    for range in credentials(text).into_iter().rev() {
+        if range.end <= start {
+            hidden.replace_range(range.clone(), "***");
+            start = range.start;
+        }
+    }
+    hidden
+}
+
+/// Whether the whole text is one reference without a default, or a bare `$NAME`: nothing in it is a secret.
+fn is_reference(text: &str) -> bool {
+    is_bare_name(text)
+        || (text.starts_with("${")
+            && text.find('}') == Some(text.len() - 1)
+            && !text.contains(":-"))
+}
+
+/// Whether a text is what a shell would take for a variable: `$NAME`, in capitals.
+pub(crate) fn is_bare_name(text: &str) -> bool {
+    text.strip_prefix('$').is_some_and(|name| {
+        name.starts_with(|c: char| c.is_ascii_uppercase() || c == '_')
+            && name
+                .bytes()
+                .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+    })
+}
+
+/// The file's text as it may be shown: `spans` covered, and what [`mask_secrets`] finds. Places stay true.
+pub(crate) fn cover(text: &str, spans: &[Span]) -> String {
+    let mut covered = text.as_bytes().to_vec();
+    for span in spans {
+        if let Some(value) = text.get(span.start..span.end) {
+            let mut masked = Vec::with_capacity(value.len());
+            mask_value(&mut masked, value);
+            covered[span.start..span.end].copy_from_slice(&masked);
+        }
+    }
+    mask_secrets(&String::from_utf8(covered).unwrap_or_default())
+}
+
+/// The text with every literal under a secret's key, and every credential in a URL, covered by as many `*` as it has
 /// bytes, so that places stay true. References stay: they are what the reader has to mend. Works on lines, because
 /// text that is not even YAML has to be shown too.
-pub(crate) fn mask_secrets(text: &str) -> String {
+fn mask_secrets(text: &str) -> String {
     let mut masked = Vec::with_capacity(text.len());
     // Below a secret's key, everything that is indented deeper belongs to it (a block scalar, a list, headers).
     let mut secret_indent: Option<usize> = None;
@@ -116,24 +213,10 @@ pub(crate) fn mask_secrets(text: &str) -> String {
         masked.extend_from_slice(rest.as_bytes());
     }
     let mut text = String::from_utf8(masked).unwrap_or_default();
-    cover_url_passwords(&mut text);
-    text
-}
-
-fn cover_url_passwords(text: &mut String) {
-    let mut from = 0;
-    while let Some(scheme) = text[from..].find("://").map(|at| from + at + 3) {
-        let end = text[scheme..]
-            .find(|c: char| c.is_whitespace() || matches!(c, '/' | '?' | '#' | '"' | '\''))
-            .map_or(text.len(), |at| scheme + at);
-        if let Some(at) = text[scheme..end].rfind('@').map(|at| scheme + at)
-            && let Some(colon) = text[scheme..at].find(':').map(|colon| scheme + colon)
-            && !text[colon..at].contains("${")
-        {
-            text.replace_range(colon + 1..at, &"*".repeat(at - colon - 1));
-        }
-        from = end;
+    for range in credentials(&text) {
+        text.replace_range(range.clone(), &"*".repeat(range.len()));
     }
+    text
 }
 
 /// The next `key:` of a line, and where its value starts.
@@ -188,9 +271,7 @@ fn value_length(rest: &str) -> usize {
 
 fn mask_value(masked: &mut Vec<u8>, value: &str) {
     let trimmed = value.trim();
-    let is_reference =
-        trimmed.trim_matches(['"', '\'']).starts_with('$') && !trimmed.contains(":-");
-    if is_reference {
+    if is_reference(trimmed.trim_matches(['"', '\''])) {
         masked.extend_from_slice(value.as_bytes());
         return;
     }
@@ -254,6 +335,19 @@ mod tests {
                 "key_pem: |\n  abc\n  def\nnext: 1",
                 "key_pem: *\n  ***\n  ***\nnext: 1",
             ),
+            (
+                "url: https://h/p?api_key=abc&x=1",
+                "url: https://h/p?api_key=***&x=1",
+            ),
+            (
+                "url: \"h/p?x=1&sig=a%2Fb\" # why",
+                "url: \"h/p?x=1&sig=*****\" # why",
+            ),
+            (
+                "url: h?token=${env:T}&code=${env:C:-ab}",
+                "url: h?token=${env:T}&code=************",
+            ),
+            ("token: $ecret!", "token: *******"),
             ("tokens:\n  - abc\n- x", "tokens:\n  * ***\n* *"),
             (
                 "a: {headers: {x: ab, y: cd}, z: 1}",
@@ -273,6 +367,24 @@ mod tests {
             let masked = mask_secrets(line);
             assert_eq!(masked, shown, "{line}");
             assert_eq!(masked.len(), line.len());
+        }
+    }
+
+    #[test]
+    fn credentials_in_urls_are_hidden_and_references_in_them_are_not() {
+        for (text, shown) in [
+            ("https://u:pw@h?token=abc#f", "https://u:***@h?token=***#f"),
+            ("https://u:${env:P}@h?key=a", "https://u:${env:P}@h?key=***"),
+            ("https://u:${env:P:-x}@h", "https://u:***@h"),
+            ("h?sig=a${env:P}b", "h?sig=***${env:P}***"),
+            (
+                "x?page=2&keyboard=us&tokenizer=bpe&max_tokens=9",
+                "x?page=2&keyboard=us&tokenizer=bpe&max_tokens=9",
+            ),
+            ("http://a:b?c@d:e", "http://a:b?c@d:e"),
+            ("a ? b : c & d=1", "a ? b : c & d=1"),
+        ] {
+            assert_eq!(hide_credentials(text), shown);
         }
     }
 }

@@ -122,6 +122,16 @@ impl Node {
             .and_then(|origin| origin.unset.as_deref())
     }
 
+    /// The pair whose reference gave nothing (its variable is unset or empty, or it failed) and whose key a message
+    /// about this mapping names: what a component says of the mapping is about that value.
+    pub(crate) fn empty_reference_named_in(&self, message: &str) -> Option<&Entry> {
+        self.entries().iter().find(|entry| {
+            let origin = entry.value.origin.as_ref();
+            origin.is_some_and(|origin| origin.text.is_empty())
+                && message.contains(&format!("`{}`", entry.key))
+        })
+    }
+
     /// Every value below this one, itself first.
     pub(crate) fn walk(&self, visit: &mut impl FnMut(&Self)) {
         visit(self);
@@ -157,12 +167,29 @@ impl Node {
                 _ => None,
             };
             let Some((key_span, value)) = step else {
+                // What lies below a reference's value is the reference's fault.
+                let place = if node.origin.is_some() {
+                    node.span
+                } else {
+                    place
+                };
                 return (place, None);
             };
             place = key_span;
             node = value;
         }
         (place, Some(node))
+    }
+}
+
+impl Entry {
+    /// Where to point when the value as a whole is not what it should be: at a reference, else at the key.
+    pub(crate) fn place(&self) -> Span {
+        if self.value.origin.is_some() {
+            self.value.span
+        } else {
+            self.key_span
+        }
     }
 }
 

@@ -3,24 +3,27 @@
 
 mod claims;
 mod components;
+mod elsewhere;
 mod id;
 mod pipelines;
 mod place;
 mod running;
 mod service;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 
 use sluice_component::{
     ComponentId, ExporterConfig, ExtensionConfig, ProcessorConfig, ReceiverConfig, Severity,
 };
 
+pub(crate) use elsewhere::does_nothing;
 #[cfg(test)]
 pub(crate) use id::parse_id;
 pub use service::{Encoding, Ledger, LogLevel, Telemetry};
 
 use crate::diagnostic::suggestion;
+use crate::literal::literals;
 use crate::node::{Node, Value};
 use crate::reference::Resolver;
 use crate::{Class, Diagnostic, Diagnostics, Lookup, Registry, Signal, Source, Span, parse};
@@ -118,17 +121,19 @@ impl Plan {
         registry: &Registry,
         lookup: &dyn Lookup,
     ) -> Result<Self, Diagnostics> {
-        let (document, mut found) = match resolve(source, registry, lookup) {
-            Ok(document) => document,
-            Err(diagnostic) => return Err(Diagnostics::new(source.clone(), vec![diagnostic])),
-        };
+        let Resolved {
+            document,
+            found: mut found_before,
+            covered,
+        } = resolve(source, registry, lookup)
+            .map_err(|diagnostic| Diagnostics::new(source.clone(), vec![diagnostic]))?;
         // A reference that failed left nothing behind, and that nothing is no second error.
-        let broken: Vec<Span> = found
+        let broken: HashSet<Span> = found_before
             .iter()
             .filter(|diagnostic| diagnostic.severity == Severity::Error)
             .map(|diagnostic| diagnostic.span)
             .collect();
-        let mut found_before = std::mem::take(&mut found);
+        let mut found = Vec::new();
         check_sections(&document, &mut found);
         let components = components::read(&document, source, registry, &mut found);
         let service = service::read(&document, registry, &components, &mut found);
@@ -137,9 +142,9 @@ impl Plan {
         claims::check(&components, &pipelines, &service.extensions, &mut found);
         found.retain(|diagnostic| !broken.contains(&diagnostic.span));
         found.append(&mut found_before);
-        warn_of_unset(&document, &mut found);
+        blame_unset(&document, &mut found);
 
-        let found = Diagnostics::new(source.clone(), found);
+        let found = Diagnostics::new(source.clone(), found).covering(covered);
         if found.errors() > 0 {
             return Err(found);
         }
@@ -157,34 +162,53 @@ impl Plan {
     }
 }
 
-/// Text to a document without references, and what was wrong with those.
+/// A document without references.
+pub(crate) struct Resolved {
+    pub(crate) document: Node,
+    /// What was wrong with the references.
+    pub(crate) found: Vec<Diagnostic>,
+    /// What is not shown of the file.
+    pub(crate) covered: Vec<Span>,
+}
+
+/// Text to a document.
 pub(crate) fn resolve(
     source: &Source,
     registry: &Registry,
     lookup: &dyn Lookup,
-) -> Result<(Node, Vec<Diagnostic>), Diagnostic> {
+) -> Result<Resolved, Diagnostic> {
     let (mut document, mut found) = parse::parse(source.text())?;
+    let mut literals = literals(&document, registry);
     let mut resolver = Resolver::new(lookup);
     if let Value::Map(sections) = &mut document.value {
         for section in sections {
-            let is_exporters = section.key == "exporters";
-            let Value::Map(blocks) = &mut section.value.value else {
+            let class = Class::ALL
+                .into_iter()
+                .find(|class| class.section() == section.key);
+            let (Some(class), Value::Map(blocks)) = (class, &mut section.value.value) else {
                 resolver.replace(&mut section.value);
                 continue;
             };
             for block in blocks {
                 let kind = block.key.split('/').next().unwrap_or_default();
-                resolver.bare_names = is_exporters
-                    && registry
-                        .find(Class::Exporter, kind)
-                        .is_some_and(|known| known.expands_bare_names);
+                let known = registry.find(class, kind);
+                if known.is_none() && does_nothing(class, kind).is_some() {
+                    // Nobody needs its variables.
+                    continue;
+                }
+                resolver.bare_names = known.is_some_and(|known| known.expands_bare_names);
                 resolver.replace(&mut block.value);
                 resolver.bare_names = false;
             }
         }
     }
+    found.append(&mut literals.found);
     found.append(&mut resolver.diagnostics);
-    Ok((document, found))
+    Ok(Resolved {
+        document,
+        found,
+        covered: literals.covered,
+    })
 }
 
 fn check_sections(document: &Node, found: &mut Vec<Diagnostic>) {
@@ -223,25 +247,69 @@ fn check_sections(document: &Node, found: &mut Vec<Diagnostic>) {
     }
 }
 
-/// What no error has spoken of yet is an optional value: it is left out, and the writer should know.
-fn warn_of_unset(document: &Node, found: &mut Vec<Diagnostic>) {
-    let mut warnings = Vec::new();
-    document.walk(&mut |node| {
-        if let Some(variable) = node.unset()
-            && !found.iter().any(|diagnostic| {
-                diagnostic.severity == Severity::Error && diagnostic.span == node.span
-            })
-        {
-            warnings.push(
+/// One finding for each value that an unset variable left out: an error in place of what was found wrong there, or a
+/// warning where it can do without.
+fn blame_unset(document: &Node, found: &mut Vec<Diagnostic>) {
+    let mut unset = HashMap::new();
+    unset_values(document, &mut String::new(), &mut unset);
+    let mut needed = HashSet::new();
+    found.retain_mut(|diagnostic| {
+        let Some((variable, path)) = unset.get(&diagnostic.span) else {
+            return true;
+        };
+        // A second one says no more.
+        if diagnostic.severity == Severity::Warning || !needed.insert(diagnostic.span) {
+            return false;
+        }
+        *diagnostic = Diagnostic::unset(diagnostic.span, variable, path);
+        true
+    });
+    found.extend(
+        unset
+            .into_iter()
+            .filter(|(span, _)| !needed.contains(span))
+            .map(|(span, (variable, _))| {
                 Diagnostic::warning(
-                    node.span,
+                    span,
                     format!("the environment variable `{variable}` is not set; this is left out"),
                 )
                 .with_help(format!(
                     "set it, or give a default: `${{env:{variable}:-…}}`"
-                )),
-            );
+                ))
+            }),
+    );
+}
+
+/// Every value that an unset variable left out: its place in the file, the variable, and its path.
+fn unset_values<'d>(
+    node: &'d Node,
+    path: &mut String,
+    unset: &mut HashMap<Span, (&'d str, String)>,
+) {
+    if let Some(variable) = node.unset() {
+        unset
+            .entry(node.span)
+            .or_insert_with(|| (variable, path.clone()));
+    }
+    let length = path.len();
+    match &node.value {
+        Value::Scalar(_) => {}
+        Value::List(items) => {
+            for (index, item) in items.iter().enumerate() {
+                path.push_str(&format!("[{index}]"));
+                unset_values(item, path, unset);
+                path.truncate(length);
+            }
         }
-    });
-    found.append(&mut warnings);
+        Value::Map(entries) => {
+            for entry in entries {
+                if !path.is_empty() {
+                    path.push('.');
+                }
+                path.push_str(&entry.key);
+                unset_values(&entry.value, path, unset);
+                path.truncate(length);
+            }
+        }
+    }
 }

@@ -2,50 +2,47 @@
 //!
 //! Three rules hide, and any one of them is enough: the component's own schema says that the field is a secret; the
 //! key's name says so (`token`, `api_key`, `password`, `headers` …); the value came out of a reference. The first two
-//! print `***`, a reference prints as itself (`${env:TOKEN}`), so that the reader sees where the value comes from.
+//! print `***`, a reference prints as itself (`${env:TOKEN}`), so that the reader sees where the value comes from. In
+//! URLs, passwords and query parameters that are named as secrets are hidden.
 
-use schemars::Schema;
 use serde_json::{Map, Value as Json};
 
-use crate::mask::{mask_url, names_a_secret};
+use crate::mask::{hide_credentials, names_a_secret};
 use crate::node::{Atom, Node, Value};
-use crate::plan::resolve;
-use crate::{Class, Diagnostics, Lookup, Registry, Source};
+use crate::plan::{does_nothing, resolve};
+use crate::schema::Place;
+use crate::{Class, Diagnostics, Lookup, Plan, Registry, Source};
 
 const HIDDEN: &str = "***";
 
-/// The resolved file as YAML, secrets hidden. It says nothing about whether the file is valid.
+/// The resolved file as YAML, secrets hidden. Only a file that can run is printed: what a mistyped key holds may be a
+/// secret, and nothing tells.
 ///
 /// # Errors
-/// The file is not YAML, or a reference in it cannot be resolved.
+/// What [`Plan::read`] finds wrong with the file.
 pub fn print(
     source: &Source,
     registry: &Registry,
     lookup: &dyn Lookup,
 ) -> Result<String, Diagnostics> {
-    let (document, found) = resolve(source, registry, lookup)
-        .map_err(|diagnostic| Diagnostics::new(source.clone(), vec![diagnostic]))?;
-    let found = Diagnostics::new(source.clone(), found);
-    if found.errors() > 0 {
-        return Err(found);
-    }
+    Plan::read(source, registry, lookup)?;
+    let document = resolve(source, registry, lookup)
+        .map_err(|diagnostic| Diagnostics::new(source.clone(), vec![diagnostic]))?
+        .document;
     let mut sections = Map::new();
     for section in document.entries() {
-        let class = [
-            Class::Receiver,
-            Class::Processor,
-            Class::Exporter,
-            Class::Extension,
-        ]
-        .into_iter()
-        .find(|class| class.section() == section.key);
+        let class = Class::ALL
+            .into_iter()
+            .find(|class| class.section() == section.key);
         let shown = match (class, &section.value.value) {
             (Some(class), Value::Map(blocks)) => {
                 let block = |kind: &str, node: &Node| {
                     let schema = registry
                         .find(class, kind.split('/').next().unwrap_or_default())
                         .map(|known| (known.schema)());
-                    show(node, schema.as_ref().map(Place::root), false)
+                    // Nobody knows the keys of a component that is not there.
+                    let is_secret = does_nothing(class, kind).is_some() && schema.is_none();
+                    show(node, schema.as_ref().map(Place::root), is_secret)
                 };
                 Json::Object(
                     blocks
@@ -68,16 +65,14 @@ fn show(node: &Node, place: Option<Place<'_>>, is_secret: bool) -> Json {
         _ if node.is_null() => Json::Null,
         (Value::Scalar(_), _) if is_secret => Json::from(HIDDEN),
         (_, Some(_)) if is_secret => Json::from(HIDDEN),
-        (_, Some(origin)) => {
-            Json::from(mask_url(&origin.written).unwrap_or_else(|| origin.written.clone()))
-        }
+        (_, Some(origin)) => Json::from(hide_credentials(&origin.written)),
         (Value::Scalar(scalar), None) => match node.atom() {
             // What is no plain number to the eye (`0123`) stays text.
             Some(Atom::Unsigned(number)) if scalar.text == number.to_string() => Json::from(number),
             Some(Atom::Signed(number)) => Json::from(number),
             Some(Atom::Bool(value)) => Json::from(value),
             Some(Atom::Float(number)) if number.is_finite() => Json::from(number),
-            _ => Json::from(mask_url(&scalar.text).unwrap_or_else(|| scalar.text.clone())),
+            _ => Json::from(hide_credentials(&scalar.text)),
         },
         (Value::List(items), None) => Json::Array(
             items
@@ -97,76 +92,5 @@ fn show(node: &Node, place: Option<Place<'_>>, is_secret: bool) -> Json {
                 })
                 .collect(),
         ),
-    }
-}
-
-/// A place in a JSON Schema.
-#[derive(Clone, Copy)]
-struct Place<'s> {
-    root: &'s Json,
-    here: &'s Json,
-}
-
-impl<'s> Place<'s> {
-    fn root(schema: &'s Schema) -> Self {
-        Self {
-            root: schema.as_value(),
-            here: schema.as_value(),
-        }
-    }
-
-    /// This place, or those that it refers to or chooses between. Bounded, because schemas may be recursive.
-    fn choices(self, depth: usize) -> Vec<&'s Json> {
-        let mut choices = vec![self.here];
-        if depth == 0 {
-            return choices;
-        }
-        if let Some(target) = self.here["$ref"]
-            .as_str()
-            .and_then(|reference| self.root.pointer(reference.trim_start_matches('#')))
-        {
-            choices.extend(
-                Place {
-                    here: target,
-                    ..self
-                }
-                .choices(depth - 1),
-            );
-        }
-        for list in ["anyOf", "oneOf", "allOf"] {
-            for here in self.here[list].as_array().into_iter().flatten() {
-                choices.extend(Place { here, ..self }.choices(depth - 1));
-            }
-        }
-        choices
-    }
-
-    fn is_secret(self) -> bool {
-        self.choices(4)
-            .iter()
-            .any(|choice| choice["$ref"] == "#/$defs/Secret")
-    }
-
-    fn below(self, find: impl Fn(&'s Json) -> Option<&'s Json>) -> Option<Self> {
-        let choices = self.choices(4);
-        choices
-            .into_iter()
-            .find_map(find)
-            .map(|here| Self { here, ..self })
-    }
-
-    fn field(self, key: &str) -> Option<Self> {
-        self.below(|choice| choice.get("properties").and_then(|fields| fields.get(key)))
-            .or_else(|| {
-                self.below(|choice| {
-                    choice
-                        .get("additionalProperties")
-                        .filter(|schema| schema.is_object())
-                })
-            })
-    }
-
-    fn item(self) -> Option<Self> {
-        self.below(|choice| choice.get("items").filter(|schema| schema.is_object()))
     }
 }

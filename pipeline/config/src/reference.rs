@@ -3,7 +3,8 @@
 //!
 //! A reference that is the whole scalar is read as YAML, so it can be a number, a boolean, a list or a mapping; a text
 //! field still gets the original text. `$$` is one `$`, in the file and in what a reference gives. A bare `$NAME` is
-//! text. References inside a value are resolved too.
+//! text, but for components whose vendors write it so: there it is a reference, also inside a longer text. References
+//! inside a value are resolved too.
 
 use crate::node::{Entry, Node, Origin, Value};
 use crate::parse::{MAX_NODES, parse};
@@ -28,7 +29,7 @@ pub trait Lookup {
 pub(crate) struct Resolver<'a> {
     pub(crate) lookup: &'a dyn Lookup,
     pub(crate) diagnostics: Vec<Diagnostic>,
-    /// Whether a scalar that is a bare `$NAME` is a reference too.
+    /// Whether a bare `$NAME` in a text of the file is a reference too.
     pub(crate) bare_names: bool,
     nodes: usize,
 }
@@ -95,12 +96,11 @@ impl<'a> Resolver<'a> {
     }
 
     fn scalar(&mut self, written: &str, plain: bool, span: Span) -> Node {
-        let bare = self.bare_names && written.strip_prefix('$').is_some_and(is_name);
         if !written.contains('$') {
             return Node::scalar(written.to_owned(), plain, span);
         }
-        let reference = if bare {
-            format!("${{env:{}}}", &written[1..])
+        let reference = if self.bare_names {
+            brace_bare_names(written)
         } else {
             written.to_owned()
         };
@@ -240,7 +240,11 @@ impl<'a> Resolver<'a> {
                 // Half a URL or half a credential is worse than none, so this is not left to the Collector's "".
                 Err(name) => {
                     return Err(Diagnostic::error(span, format!("the environment variable `{name}` is not set, and the text around it needs it"))
-                        .with_help(format!("set it, or give it a default: `${{env:{name}:-}}` for none")));
+                        .with_help(if self.bare_names {
+                            format!("set it, or give it a default: `${{env:{name}:-}}` for none; `$$` is a literal `$`")
+                        } else {
+                            format!("set it, or give it a default: `${{env:{name}:-}}` for none")
+                        }));
                 }
             }
         }
@@ -339,6 +343,35 @@ fn adopt(node: &mut Node, written: &str, span: Span) {
             }
         }
     }
+}
+
+/// `${env:NAME}` for every `$NAME`; `$$` and what is in braces stay.
+fn brace_bare_names(written: &str) -> String {
+    let mut braced = String::with_capacity(written.len() + 8);
+    let mut rest = written;
+    while let Some(dollar) = rest.find('$') {
+        let (before, after) = rest.split_at(dollar);
+        braced.push_str(before);
+        let length = if after.starts_with("$$") {
+            2
+        } else if let Some(inner) = after.strip_prefix("${").and_then(reference_body) {
+            inner.len() + 3
+        } else {
+            let name = after[1..]
+                .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
+                .map_or(&after[1..], |end| &after[1..=end]);
+            if is_name(name) {
+                braced.push_str(&format!("${{env:{name}}}"));
+                rest = &after[1 + name.len()..];
+                continue;
+            }
+            1
+        };
+        braced.push_str(&after[..length]);
+        rest = &after[length..];
+    }
+    braced.push_str(rest);
+    braced
 }
 
 /// Up to the `}` that closes the `${` before `text`.

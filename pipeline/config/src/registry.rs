@@ -23,6 +23,14 @@ pub enum Class {
 }
 
 impl Class {
+    /// Every class, in the order in which records meet them.
+    pub(crate) const ALL: [Self; 4] = [
+        Self::Receiver,
+        Self::Processor,
+        Self::Exporter,
+        Self::Extension,
+    ];
+
     /// The file's section for it.
     #[must_use]
     pub const fn section(self) -> &'static str {
@@ -77,7 +85,8 @@ pub struct ComponentType<C: ?Sized> {
     pub aliases: &'static [&'static str],
     /// The signals that it handles; empty for an extension.
     pub signals: &'static [Signal],
-    /// Whether a bare `$NAME` in its block is a reference to the environment, as this component's vendors write it.
+    /// Whether a bare `$NAME` in its block, alone or inside a text, is a reference to the environment, as this
+    /// component's vendors write it.
     pub expands_bare_names: bool,
     /// How far it can be relied on.
     pub stability: Stability,

@@ -21,9 +21,17 @@ pub(super) fn check(
     let mut taken: Vec<(Claim, String, Span)> = Vec::new();
     for view in &running {
         for (index, claim) in view.claims.iter().enumerate() {
-            let (text, what) = match claim {
-                Claim::Listen(address) => (address.clone(), "the address"),
-                Claim::Path(path) => (path.display().to_string(), "the path"),
+            let (text, what, help) = match claim {
+                Claim::Listen(address) => (
+                    address.clone(),
+                    "the address",
+                    "each needs a port of its own",
+                ),
+                Claim::Path(path) => (
+                    path.display().to_string(),
+                    "the path",
+                    "each needs a path of its own",
+                ),
             };
             let places = view.block.find_text(&text);
             let earlier = view.claims[..index]
@@ -51,7 +59,8 @@ pub(super) fn check(
                             view.class, view.written
                         ),
                     )
-                    .with_related(*first, "first here"),
+                    .with_related(*first, "first here")
+                    .with_help(help),
                 );
             }
             taken.push((

@@ -8,6 +8,7 @@ use sluice_component::{
 };
 
 use super::Component;
+use super::elsewhere::{does_nothing, renamed};
 use super::id::parse_id;
 use super::place::locate;
 use crate::diagnostic::suggestion;
@@ -27,7 +28,7 @@ pub(super) struct Defined<C: ?Sized> {
 
 pub(super) struct Section<C: ?Sized> {
     pub(super) defined: BTreeMap<ComponentId, Defined<C>>,
-    /// Ids as written whose type or form was reported already: a reference to one is no second error.
+    /// Ids as written whose type or form was reported already, or that do nothing: a reference to one is no error.
     rejected: Vec<String>,
 }
 
@@ -125,6 +126,17 @@ fn section<C: ?Sized>(
             }
         };
         let Some(known) = types.iter().find(|known| known.is_called(kind)) else {
+            if let Some(reason) = does_nothing(class, kind) {
+                found.push(
+                    Diagnostic::warning(
+                        block.key_span,
+                        format!("{class} `{kind}` is taken and does nothing yet"),
+                    )
+                    .with_help(reason),
+                );
+                section.rejected.push(block.key.clone());
+                continue;
+            }
             found.push(unknown_type(
                 class,
                 kind,
@@ -189,6 +201,10 @@ fn unknown_type<'a>(
     known: impl Iterator<Item = &'a str>,
 ) -> Diagnostic {
     let diagnostic = Diagnostic::error(block.key_span, format!("unknown {class} type `{kind}`"));
+    let known: Vec<&str> = known.collect();
+    if let Some(today) = renamed(class, kind).filter(|today| known.contains(today)) {
+        return diagnostic.with_help(format!("use `{today}`: that is its name today"));
+    }
     match suggestion(&format!("known {}", class.section()), kind, known) {
         Some(help) => diagnostic.with_help(help),
         None => diagnostic,

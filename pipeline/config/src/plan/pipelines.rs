@@ -29,7 +29,7 @@ pub(super) fn read(
     };
     if section.value.entries().is_empty() {
         found.push(Diagnostic::error(
-            section.key_span,
+            section.place(),
             "`service.pipelines` must be a mapping with at least one pipeline, such as `logs`",
         ));
     }
@@ -151,7 +151,7 @@ fn references<C: ?Sized>(
             ..
         }) => items.as_slice(),
         Some(value) if !value.is_null() => {
-            let span = list.map_or(pipeline.key_span, |list| list.key_span);
+            let span = list.map_or(pipeline.key_span, Entry::place);
             found.push(
                 Diagnostic::error(
                     span,
@@ -167,7 +167,7 @@ fn references<C: ?Sized>(
         _ => &[],
     };
     if items.is_empty() && class != Class::Processor {
-        let span = list.map_or(pipeline.key_span, |list| list.key_span);
+        let span = list.map_or(pipeline.key_span, Entry::place);
         found.push(
             Diagnostic::error(span, format!("pipeline `{}` has no {class}", pipeline.key))
                 .with_help(format!("name at least one: `{key}: [id]`")),

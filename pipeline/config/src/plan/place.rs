@@ -15,7 +15,9 @@ pub(super) fn locate(
     source: &Source,
 ) -> Diagnostic {
     let (place, node) = block.at(owner, &problem.path);
+    let missing = node.and_then(|node| node.empty_reference_named_in(&problem.message));
     let span = match (node, problem.offset) {
+        _ if missing.is_some() => missing.map_or(place, |entry| entry.value.span),
         (Some(node), Some(offset)) => offset_in_file(node, offset, source).unwrap_or(node.span),
         (
             Some(Node {

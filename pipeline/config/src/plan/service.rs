@@ -119,7 +119,7 @@ pub(super) fn read(
                 }
                 Err(error) => found.push(error.into_diagnostic("service.telemetry", entry.key_span, &entry.value)),
             },
-            "ledger" if entry.value.text() == Some("none") => {}
+            "ledger" if entry.value.text() == Some("none") || entry.value.unset().is_some() => {}
             "ledger" => found.push(
                 Diagnostic::error(entry.key_span, "the durable log is not in this version: only `ledger: none` works")
                     .with_help("write `ledger: none`: a sender then gets its OK when every exporter has delivered"),

@@ -56,6 +56,16 @@ pub(super) struct Judge {
     pub(super) rules: Vec<Rule>,
     #[serde(default)]
     pub(super) old: Option<bool>,
+    #[serde(default)]
+    pub(super) deep: Option<Deep>,
+}
+
+/// Both are needed, and only the check says so: of one where it stands, of the other where it is not.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Deep {
+    pub(super) within: String,
+    pub(super) beside: String,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -121,6 +131,16 @@ impl Checked for Judge {
                     .help("remove it")
                     .path
                     .len()
+            });
+        }
+        if let Some(deep) = &self.deep {
+            problems.at("deep", |problems| {
+                if deep.beside.is_empty() {
+                    problems.error("`beside` is missing");
+                }
+                if deep.within.is_empty() {
+                    problems.at("within", |p| p.error("`` is nothing").path.len());
+                }
             });
         }
         for (index, rule) in self.rules.iter().enumerate() {

@@ -48,7 +48,7 @@ fn an_unknown_key_gets_a_suggestion() {
     error: unknown key `tokn` in `exporters.splunk_hec`
      --> pipeline.yaml:5:5
       |
-    5 |     tokn: abcdef
+    5 |     tokn: ******
       |     ^^^^
       |
       = help: did you mean `token`?
@@ -61,7 +61,7 @@ fn an_unknown_key_like_no_other_gets_the_list() {
     error: unknown key `colour` in `exporters.splunk_hec`
      --> pipeline.yaml:6:5
       |
-    6 |     colour: blue
+    6 |     colour: ****
       |     ^^^^^^
       |
       = help: known keys: `endpoint`, `token`, `key`, `timeout`, `port`, `verify`, `index`, `headers`, `paths`
@@ -221,6 +221,8 @@ fn a_port_claimed_twice_shows_both() {
     3 |   webhook:
     4 |     endpoint: 127.0.0.1:4317
       |               ^^^^^^^^^^^^^^
+      |
+      = help: each needs a port of its own
     "###);
 }
 
@@ -332,7 +334,7 @@ exporters:
   splunk_hec:
     endpoint: ftp.example
     tokens: x
-  otlphttp: {endpoint: gopher, token: $TOKEN}
+  otlphttp: {endpoint: gopher, token: t}
 connectors:
   count:
 servce:
@@ -390,4 +392,154 @@ fn an_empty_file_says_what_belongs_in_it() {
       |
       = help: sections: receivers, processors, exporters, extensions, service, connectors
     "###);
+}
+
+#[test]
+fn a_bare_name_as_a_secret_is_an_error_that_says_what_to_write() {
+    assert_snapshot!(errors(&with_exporter("    endpoint: http://h\n    token: \"$KT_SECRET\"\n    key: $KEY\n    headers: {X-Any: $H}"), &[]), @r###"
+    error: `exporters.splunk_hec.token`: the text `$KT_SECRET` itself would be the secret: it is no reference
+     --> pipeline.yaml:5:12
+      |
+    5 |     token: "$KT_SECRET"
+      |            ^^^^^^^^^^^^
+      |
+      = help: write `${env:KT_SECRET}`
+
+    error: `exporters.splunk_hec.key`: the text `$KEY` itself would be the secret: it is no reference
+     --> pipeline.yaml:6:10
+      |
+    6 |     key: $KEY
+      |          ^^^^
+      |
+      = help: write `${env:KEY}`
+
+    error: `exporters.splunk_hec.headers.X-Any`: the text `$H` itself would be the secret: it is no reference
+     --> pipeline.yaml:7:22
+      |
+    7 |     headers: ******* ***
+      |                      ^^
+      |
+      = help: write `${env:H}`
+    "###);
+}
+
+#[test]
+fn a_bare_name_elsewhere_is_a_warning_and_an_escaped_one_is_text() {
+    let with = |index: &str| {
+        plan(
+            &with_exporter(&format!(
+                "    endpoint: http://h\n    token: t\n    index: {index}"
+            )),
+            &[("INDEX", "x")],
+        )
+        .warnings
+        .to_string()
+    };
+    assert_snapshot!(with("$INDEX"), @"pipeline.yaml:6:12: warning: `exporters.splunk_hec.index`: `$INDEX` is taken as text: it is no reference (write `${env:INDEX}`, or `$$INDEX` for the text)");
+    for text in ["$$INDEX", "${INDEX}", "$index", "a$INDEX", "$1", "$"] {
+        assert_eq!(with(text), "", "{text}");
+    }
+}
+
+#[test]
+fn an_unset_variable_is_one_error_however_its_lack_shows() {
+    let one_line = |text: &str| {
+        crate::Plan::read(
+            &super::fake::source(text),
+            &super::fake::registry(),
+            &super::fake::fixed(&[]),
+        )
+        .unwrap_err()
+        .to_string()
+    };
+    // The component would say that the empty text is no URL.
+    assert_snapshot!(one_line(&with_exporter("    endpoint: \"${env:NOPE}\"\n    token: t")), @"pipeline.yaml:4:15: error: the environment variable `NOPE` is not set, and `exporters.splunk_hec.endpoint` needs a value (set it, or give a default: `${env:NOPE:-…}`)");
+    // The component says so of the field itself, and of the mapping that lacks it.
+    let judge = |rule: &str| {
+        with_exporter("    endpoint: http://h\n    token: t")
+            .replace(
+                "exporters:\n",
+                &format!("processors: {{classification: {{{rule}}}}}\nexporters:\n"),
+            )
+            .replacen(
+                "receivers: [otlp]",
+                "receivers: [otlp], processors: [classification]",
+                1,
+            )
+    };
+    assert_snapshot!(one_line(&judge("deep: {within: \"${env:NOPE}\", beside: b}")), @"pipeline.yaml:2:46: error: the environment variable `NOPE` is not set, and `processors.classification.deep.within` needs a value (set it, or give a default: `${env:NOPE:-…}`)");
+    assert_snapshot!(one_line(&judge("deep: {within: w, beside: \"${env:NOPE}\"}")), @"pipeline.yaml:2:57: error: the environment variable `NOPE` is not set, and `processors.classification.deep.beside` needs a value (set it, or give a default: `${env:NOPE:-…}`)");
+    // Inside a longer text it is one error too, and so is a file that is not there.
+    for text in ["a${env:NOPE}", "${file:NOPE}"] {
+        for rule in ["within: w, beside", "beside: b, within"] {
+            let found = one_line(&judge(&format!("deep: {{{rule}: \"{text}\"}}")));
+            assert!(
+                found.lines().count() == 1 && found.contains("NOPE"),
+                "{found}"
+            );
+        }
+    }
+    // A list of ids, and one id.
+    let text = with_exporter("    endpoint: http://h\n    token: t");
+    assert_snapshot!(one_line(&text.replace("receivers: [otlp]", "receivers: \"${env:NOPE}\"")), @r#"
+    pipeline.yaml:1:13: warning: receiver `otlp` is not in a pipeline, so it does not run (name it in one, or remove it)
+    pipeline.yaml:9:23: error: the environment variable `NOPE` is not set, and `service.pipelines.logs.receivers` needs a value (set it, or give a default: `${env:NOPE:-…}`)
+    "#);
+    assert_snapshot!(one_line(&text.replace("receivers: [otlp]", "receivers: [otlp, \"${env:NOPE}\"]")), @"pipeline.yaml:9:30: error: the environment variable `NOPE` is not set, and `service.pipelines.logs.receivers[1]` needs a value (set it, or give a default: `${env:NOPE:-…}`)");
+    // A mistyped key stays one.
+    assert_snapshot!(one_line(&with_exporter("    endpoint: http://h\n    token: t\n    tokn: ${env:NOPE}")), @r#"
+    pipeline.yaml:6:5: error: unknown key `tokn` in `exporters.splunk_hec` (did you mean `token`?)
+    pipeline.yaml:6:11: warning: the environment variable `NOPE` is not set; this is left out (set it, or give a default: `${env:NOPE:-…}`)
+    "#);
+}
+
+#[test]
+fn an_unset_bare_name_inside_text_is_one_error() {
+    let text = with_exporter("    endpoint: http://h\n    token: t").replace(
+        "service:",
+        "  siem_bridge: {destinations: [{endpoint: $HEC_URL/services/collector, token: t}]}\nservice:",
+    );
+    assert_snapshot!(errors(&text.replace("[splunk_hec]", "[splunk_hec, siem_bridge]"), &[]), @r###"
+    error: the environment variable `HEC_URL` is not set, and the text around it needs it
+     --> pipeline.yaml:6:43
+      |
+    6 |   siem_bridge: {destinations: [{endpoint: $HEC_URL/services/collector, token: *}]}
+      |                                           ^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      |
+      = help: set it, or give it a default: `${env:HEC_URL:-}` for none; `$$` is a literal `$`
+    "###);
+}
+
+#[test]
+fn an_old_name_of_the_collectors_gets_the_new_one() {
+    let mut registry = super::fake::registry();
+    registry
+        .exporters
+        .push(crate::exporter::<super::fake::Hec>("debug"));
+    let text =
+        with_exporter("    endpoint: http://h\n    token: t").replace("splunk_hec", "logging");
+    let found = crate::Plan::read(
+        &super::fake::source(&text),
+        &registry,
+        &super::fake::fixed(&[]),
+    )
+    .unwrap_err();
+    assert_snapshot!(found.to_string(), @"pipeline.yaml:3:3: error: unknown exporter type `logging` (use `debug`: that is its name today)");
+}
+
+#[test]
+fn names_that_are_taken_in_both_cases_are_said_once_and_in_lower_case() {
+    let text = with_exporter("    endpoint: http://h\n    token: t");
+    let with = |level: &str| {
+        errors(
+            &text.replace(
+                "  ledger: none",
+                &format!("  telemetry: {{logs: {{level: {level}}}}}"),
+            ),
+            &[],
+        )
+    };
+    assert!(with("debgu").contains("did you mean `debug`?"));
+    assert!(with("WRAN").contains("did you mean `warn`?"));
+    assert!(with("loudest").contains("help: one of: `debug`, `info`, `warn`, `error`\n"));
 }

@@ -129,15 +129,15 @@ fn references_that_cannot_be_are_errors() {
 
 #[test]
 fn a_bare_name_is_a_reference_only_where_the_component_asks_for_it() {
-    let text = with_exporter("    endpoint: http://h\n    token: $T").replace(
+    let text = with_exporter("    endpoint: http://h\n    token: t\n    index: a$T").replace(
         "service:",
-        "  siem_bridge:\n    destinations:\n      - {endpoint: $E, token: \"$T\", index: a$T}\nservice:",
+        "  siem_bridge:\n    destinations:\n      - {endpoint: $E/x, token: \"$T\", index: \"$$T ${T}-$T.$5 $NEST\"}\nservice:",
     );
     let plan = plan(
         &text.replace("[splunk_hec]", "[splunk_hec, siem_bridge]"),
-        &[("T", "secret"), ("E", "http://e")],
+        &[("T", "secret"), ("E", "http://e"), ("NEST", "pa$T")],
     );
-    assert_eq!(hec(&plan, "splunk_hec").token.expose(), "$T");
+    assert_eq!(hec(&plan, "splunk_hec").index, "a$T");
     let config: &dyn std::any::Any = &*plan.exporters[&id("siem_bridge")].config;
     let bridge: &Bridge = config.downcast_ref().unwrap();
     assert_eq!(
@@ -145,9 +145,10 @@ fn a_bare_name_is_a_reference_only_where_the_component_asks_for_it() {
             bridge.destinations[0].token.expose(),
             bridge.destinations[0].endpoint.as_str()
         ),
-        ("secret", "http://e")
+        ("secret", "http://e/x")
     );
-    assert_eq!(bridge.destinations[0].index, "a$T");
+    // What a variable holds is not the file's text: a `$` in it may be part of a password.
+    assert_eq!(bridge.destinations[0].index, "$T secret-secret.$5 pa$T");
 }
 
 #[test]
@@ -317,5 +318,26 @@ fn ids_follow_the_collectors_rules() {
     }
     assert!(
         parse_id(&"a".repeat(63)).is_ok() && parse_id(&format!("a/{}", "b".repeat(1024))).is_ok()
+    );
+}
+
+#[test]
+fn a_collectors_file_starts_with_the_extensions_that_are_not_here() {
+    let text = with_exporter("    endpoint: http://h\n    token: t").replace(
+        "  ledger: none",
+        "  extensions: [health_check, pprof/a, zpages]",
+    ) + "extensions:\n  health_check: {endpoint: \"${env:POD_IP}:13133\"}\n  pprof/a:\n  zpages: {endpoint: x}\n";
+    let plan = plan(&text, &[]);
+    assert!(plan.extensions.is_empty() && plan.service_extensions.is_empty());
+    let warnings = plan.warnings.to_string();
+    assert_eq!(plan.warnings.warnings(), 3, "{warnings}");
+    for name in ["health_check", "pprof", "zpages"] {
+        assert!(
+            warnings.contains(&format!("extension `{name}` is taken and does nothing yet")),
+            "{warnings}"
+        );
+    }
+    assert!(
+        errors(&text.replace("zpages", "zpage"), &[]).contains("unknown extension type `zpage`")
     );
 }

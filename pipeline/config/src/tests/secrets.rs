@@ -86,3 +86,53 @@ fn print_hides_by_type_by_name_and_by_origin() {
           - splunk_hec
     "###);
 }
+
+#[test]
+fn what_an_unknown_key_holds_is_covered_and_not_printed() {
+    for block in [
+        "    {endpoint: http://h, tokn: canary-7f3a}",
+        "    {endpoint: http://h, token: t, tokn: [canary-7f3a, {a: \"canary-7f3a\"}]}",
+        "    {endpoint: http://h, token: t, key: canary-7f3a, prot: 1}",
+        "    {endpoint: ftp, token: t, headers: {X-Any: canary-7f3a}}",
+        "    {endpoint: \"ftp://h?api_key=canary-7f3a\", token: t}",
+        "    {endpoint: \"ftp://u:canary-7f3a@h\", token: t}",
+    ] {
+        let text = with_exporter(block);
+        let shown = errors(&text, &[]);
+        assert!(!shown.contains("canary"), "{block}\n{shown}");
+        assert!(shown.contains("endpoint:"), "places are shown: {shown}");
+        let refused = print(&source(&text), &registry(), &fixed(&[])).unwrap_err();
+        assert!(!refused.to_string().contains("canary"), "{refused}");
+    }
+    // A whole block or section that nobody knows.
+    let text = with_exporter("    endpoint: http://h\n    token: t");
+    for (from, to) in [
+        (
+            "receivers: {otlp: }",
+            "receivers: {otlp: , otpl: {a: canary-7f3a}}",
+        ),
+        (
+            "service:\n",
+            "exportres: {splunk_hec: {x: canary-7f3a}}\nservice:\n",
+        ),
+    ] {
+        let shown = errors(&text.replace(from, to), &[]);
+        assert!(!shown.contains("canary"), "{shown}");
+    }
+}
+
+#[test]
+fn print_hides_credentials_in_queries_and_what_no_component_knows() {
+    let text = with_exporter(
+        "    endpoint: http://h/x?api_key=canary-7f3a&page=2\n    token: t\n    paths: [\"h?sig=canary-7f3a\", \"h?token=${env:C}\"]",
+    ) + "extensions: {zpages: {endpoint: canary-7f3a}}\n";
+    let shown = print(&source(&text), &registry(), &fixed(&[("C", CANARY)])).unwrap();
+    assert!(!shown.contains("canary"), "{shown}");
+    for part in [
+        "http://h/x?api_key=***&page=2",
+        "h?sig=***",
+        "h?token=${env:C}",
+    ] {
+        assert!(shown.contains(part), "{part} in {shown}");
+    }
+}
