@@ -15,12 +15,12 @@ pub(crate) struct Masks {
     pub(crate) digit: u64,
     pub(crate) letter: u64,
     pub(crate) upper: u64,
-    /// Space, `-`, `.`, `)`.
+    /// Space, `-`, `.`, `)`, a line's end.
     pub(crate) separator: u64,
     /// `! \ ~ | ^`.
     pub(crate) trigger: u64,
-    /// `@ + %`, 0x18, and lead bytes of characters that may need folding: all need a letter, a digit or a byte outside
-    /// ASCII behind them.
+    /// `@ + %`, 0x18, and lead bytes of characters that may need folding: all need a letter, a digit, one of
+    /// `+ / - _ :` or a byte outside ASCII behind them.
     pub(crate) soft_trigger: u64,
     /// Bytes outside ASCII.
     pub(crate) high: u64,
@@ -38,7 +38,10 @@ impl Masks {
         set(|m| &mut m.digit, b.is_ascii_digit());
         set(|m| &mut m.letter, b.is_ascii_alphabetic());
         set(|m| &mut m.upper, b.is_ascii_uppercase());
-        set(|m| &mut m.separator, matches!(b, b' ' | b'-' | b'.' | b')'));
+        set(
+            |m| &mut m.separator,
+            matches!(b, b' ' | b'-' | b'.' | b')' | b'\n'),
+        );
         set(
             |m| &mut m.trigger,
             matches!(b, b'!' | b'\\' | b'~' | b'|' | b'^'),

@@ -50,7 +50,7 @@ pub enum Group {
 detectors! {
     /// E-mail addresses.
     Email "email" Personal,
-    /// Payment card numbers of 13 to 19 digits: brand range and Luhn. Lengths other than 14 to 16 without separators need a word such as `card` near.
+    /// Payment card numbers of 13 to 19 digits: brand range and Luhn; groups may be parted by one or two of space, `.`, `-` and line end, and letters may follow. Lengths other than 14 to 16 without separators need a word such as `card` near.
     CreditCard "credit_card" Personal,
     /// International bank account numbers: the country's length and mod 97.
     Iban "iban" Personal,
@@ -76,7 +76,7 @@ detectors! {
     BearerToken "bearer_token" Secret,
     /// The credentials of a `Basic` authorization header.
     BasicAuth "basic_auth" Secret,
-    /// Any value whose key, as whole words at its end, says password, passwd, secret, token, api key, authorization, cookie or private key; `input_tokens` does not.
+    /// Any value whose key, as whole words at its end, says password, passwd, secret, token, credential, authorization, cookie, or the key of a kind or vendor that makes it one (`api_key`, `signing_key`, `openai_key`), also in the plural; `input_tokens` and `primary_key` do not.
     NamedSecret "named_secret" Secret,
     /// US individual taxpayer numbers.
     UsItin "us_itin" Personal,

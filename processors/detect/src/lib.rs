@@ -24,6 +24,7 @@ mod words;
 
 pub use detector::{Detector, DetectorSet, Group, UnknownDetector};
 pub use scanner::{Finding, MAX_LAYERS, MAX_SCANNED_BYTES, Match, Scanner};
+pub use secret::{closes_private_key, opens_private_key};
 pub use view::unescaped;
 pub use words::{is_placeholder, names_a_secret};
 

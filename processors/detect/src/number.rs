@@ -1,7 +1,7 @@
 //! Numbers with check digits: every group of digits is a possible start, every group within 19 digits a possible end.
 //!
 //! ```text
-//!  id 12 4111 1111 1111 1111 2027        groups, parted by one of - . space or a closing bracket
+//!  id 12 4111 1111 1111 1111 2027        groups, parted by one of - . space or a closing bracket, cards' also by two or lines
 //!        └─ start        end ┘           tried with every rule whose length it has
 //! ```
 
@@ -25,6 +25,9 @@ struct Number<'a> {
     /// All separators in order.
     separators: &'a [u8],
 }
+
+/// What stands in [`Number::separators`] for a line's end and for two characters: only cards are written so.
+const WIDE: u8 = b'\n';
 
 /// What a rule says of a number.
 #[derive(PartialEq)]
@@ -208,7 +211,8 @@ fn card(n: &Number<'_>) -> Verdict {
     match n.separator {
         None if (14..=16).contains(&n.digits.len()) => Yes,
         None => WithContext,
-        Some(b' ' | b'-')
+        Some(_) if n.separators.contains(&b')') => No,
+        Some(_)
             if matches!(
                 n.groups,
                 [4, 4, 4, 4] | [4, 6, 5] | [4, 6, 4] | [4, 4, 4, 4, 3] | [4, 4, 4, 1]
@@ -270,12 +274,24 @@ fn separator_len(bytes: &[u8], at: usize) -> usize {
     }
 }
 
-/// `12:30:05.123456789`: the seconds and their fraction are a time.
-pub(crate) fn is_clock_fraction(bytes: &[u8], start: usize) -> bool {
+/// The bytes between two groups of digits at `at`, and what stands for them in [`Number::separators`]. No bytes: the number
+/// ends there.
+fn gap(bytes: &[u8], at: usize) -> (usize, u8) {
+    let parts = |i: usize| matches!(bytes.get(i), Some(b' ' | b'-' | b'.' | b'\n'));
+    let is_digit = |i: usize| bytes.get(i).is_some_and(u8::is_ascii_digit);
+    match separator_len(bytes, at) {
+        1 => (1, bytes[at]),
+        2 => (2, b')'),
+        _ if parts(at) && is_digit(at + 1) => (1, WIDE),
+        _ if parts(at) && parts(at + 1) && is_digit(at + 2) => (2, WIDE),
+        _ => (0, 0),
+    }
+}
+
+/// Where the fraction of a time ends: `12:30:05.123456789`, if its seconds begin at `start`.
+pub(crate) fn clock_fraction_end(bytes: &[u8], start: usize) -> Option<usize> {
     let digit = |i: usize| bytes.get(i).is_some_and(u8::is_ascii_digit);
-    let Some(minute) = start.checked_sub(3) else {
-        return false;
-    };
+    let minute = start.checked_sub(3)?;
     if bytes[start - 1] != b':'
         || !digit(minute)
         || !digit(minute + 1)
@@ -283,12 +299,24 @@ pub(crate) fn is_clock_fraction(bytes: &[u8], start: usize) -> bool {
         || !digit(start + 1)
         || bytes.get(start + 2) != Some(&b'.')
     {
-        return false;
+        return None;
     }
     let end = (start + 3..bytes.len().min(start + 13))
         .find(|i| !digit(*i))
         .unwrap_or(bytes.len().min(start + 13));
-    end > start + 3 && separator_len(bytes, end) == 0
+    (end > start + 3 && separator_len(bytes, end) == 0).then_some(end)
+}
+
+/// Whether the word that ends with the digits up to `end` goes on with letters as a card with a note does: it is too short
+/// for a hash, and is not as long as a span's identifier.
+fn has_letters_behind(bytes: &[u8], end: usize) -> bool {
+    const SHORTEST_HASH: usize = 24;
+    let is_word = |b: &&u8| b.is_ascii_alphanumeric();
+    let digits = bytes[..end].iter().rev().take(MOST);
+    let before = digits.take_while(|b| b.is_ascii_digit()).count();
+    let word = bytes[end - before..].iter().take(SHORTEST_HASH);
+    let length = word.take_while(is_word).count();
+    length > before && length < SHORTEST_HASH && length != 16
 }
 
 /// Reports every number in `text` that a rule of `set` takes.
@@ -315,7 +343,7 @@ pub(crate) fn find(
         let before = start.checked_sub(1).map(|i| bytes[i]);
         if before.is_none_or(|b| !b.is_ascii_alphanumeric())
             && end - start <= MOST
-            && !is_clock_fraction(bytes, start)
+            && clock_fraction_end(bytes, start).is_none()
         {
             from(set, fewest, key, text, start, found);
         }
@@ -360,7 +388,7 @@ fn from(
         groups[g] = group;
         g += 1;
         let end = at + group;
-        let gap = separator_len(bytes, end);
+        let (gap, between) = gap(bytes, end);
         let separator = match &separators[..g - 1] {
             [] => None,
             [first, rest @ ..] => Some(if rest.iter().all(|s| s == first) {
@@ -373,9 +401,9 @@ fn from(
         // A longer code with the same dashes or dots is another kind of number.
         let continues = |with: Option<u8>| matches!(with, Some(b'-' | b'.')) && with == separator;
         if n >= fewest
-            && clean_end
+            && (clean_end || has_letters_behind(bytes, end))
             && !continues(joined)
-            && !(gap > 0 && continues(Some(bytes[end])))
+            && !(gap == 1 && continues(Some(bytes[end])))
         {
             let number = Number {
                 digits: &digits[..n],
@@ -386,10 +414,12 @@ fn from(
             let bracketed =
                 separators[..g - 1].contains(&b')') && start > 0 && bytes[start - 1] == b'(';
             let range = start - usize::from(bracketed)..end;
-            for rule in RULES
-                .iter()
-                .filter(|r| set.contains(r.detector) && r.lengths.contains(&n))
-            {
+            let only_card = !clean_end || separators[..g - 1].contains(&WIDE);
+            for rule in RULES.iter().filter(|r| {
+                set.contains(r.detector)
+                    && r.lengths.contains(&n)
+                    && (!only_card || r.detector == Detector::CreditCard)
+            }) {
                 let taken = match (rule.check)(&number) {
                     No => false,
                     Yes => true,
@@ -403,7 +433,7 @@ fn from(
         if gap == 0 || g == MOST {
             return;
         }
-        separators[g - 1] = if gap == 2 { b')' } else { bytes[end] };
+        separators[g - 1] = between;
         at = end + gap;
     }
 }

@@ -88,7 +88,13 @@ impl Prefilter {
         found: &mut impl FnMut(usize, Families),
     ) {
         if let Some(words) = &self.words {
-            words.find(bytes, 0..bytes.len(), |at| found(at, Families::TOKEN));
+            words.find(bytes, 0..bytes.len(), |at| {
+                let family = match bytes[at] {
+                    b'@' => Families::URL,
+                    _ => Families::TOKEN,
+                };
+                found(at, family);
+            });
         }
         // The block before, those of one turn, and the one behind them.
         let mut masks = [Masks::default(); AHEAD + 2];
@@ -127,7 +133,8 @@ impl Prefilter {
         let bytes = turn.bytes;
         places.collect(turn.masks[1..].windows(2).map(|pair| {
             let (m, next) = (&pair[0], &pair[1]);
-            let behind = |m: &Masks| m.digit | m.letter | m.high;
+            // A URL's host may begin with any of these, and be empty.
+            let behind = |m: &Masks| m.base64 | m.colon | m.high;
             m.trigger | m.soft_trigger & (behind(m) >> 1 | behind(next) << 63)
         }));
         for (near, i) in places.iter(turn) {

@@ -231,8 +231,16 @@ impl<N: Fn(&Prefilter, &str) -> Families + Copy> Search<'_, N> {
         if families.has(Families::TOKEN) {
             secret::tokens(set, key, text, &mut take);
         }
+        found.retain(|(range, _)| !touches_placeholder(text, range));
+        let passwords: Vec<Range<usize>> = found
+            .iter()
+            .filter(|(_, detector)| *detector == Detector::UrlPassword)
+            .map(|(range, _)| range.clone())
+            .collect();
         for (range, detector) in found {
-            if !touches_placeholder(text, &range) {
+            // A password and the host behind it look like an address.
+            let is_url = |p: &Range<usize>| p.start < range.end && range.start < p.end;
+            if detector != Detector::Email || !passwords.iter().any(is_url) {
                 self.push(view.original_range(&range), Finding::Detected(detector));
             }
         }

@@ -11,7 +11,7 @@ use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use regex::Regex;
 
-use crate::words::{has_context, is_placeholder, names_a_secret};
+use crate::words::{KEY_OWNERS, has_context, is_placeholder, names_a_secret};
 use crate::{Detector, DetectorSet};
 
 type Found<'f> = &'f mut dyn FnMut(Range<usize>, Detector);
@@ -97,8 +97,16 @@ static KEY_BEGIN: LazyLock<Regex> = LazyLock::new(|| {
         .expect("the pattern is tested")
 });
 static NAMED: LazyLock<Regex> = LazyLock::new(|| {
+    let owners = KEY_OWNERS.join("|");
+    Regex::new(&format!(
+        r#"(["']?)([A-Za-z0-9_. -]{{0,64}}?(?i:password|passwd|passphrase|pwd|secret|token|credential|authorization|cookie|(?:{owners})[_. -]?key)[A-Za-z0-9_.-]{{0,16}})(["']?)([ \t]*[:=][ \t]*)"#,
+    ))
+    .expect("the pattern is tested")
+});
+
+static BESIDE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
-        r#"(["']?)([A-Za-z0-9_. -]{0,64}?(?i:password|passwd|passphrase|pwd|secret|token|api[_. -]?key|authorization|cookie|private[_.-]?key|secret[_.-]?key|access[_.-]?key)[A-Za-z0-9_.-]{0,16})(["']?)([ \t]*[:=][ \t]*)"#,
+        r#""(?:field|name|key)"\s*:\s*"([^"\\]{1,64})"((?:\s*,\s*"(?:value|old|new|before|after|old_value|new_value|from|to)"\s*:\s*(?:"(?:[^"\\]|\\.)*"|[0-9.eE+-]+|null))+)"#,
     )
     .expect("the pattern is tested")
 });
@@ -197,6 +205,7 @@ pub(crate) fn tokens(set: DetectorSet, key: &str, text: &str, found: Found<'_>) 
     }
     if set.contains(Detector::NamedSecret) {
         named(text, found);
+        beside(text, found);
     }
 }
 
@@ -230,6 +239,20 @@ fn private_keys(text: &str, found: Found<'_>) {
         found(begin.start()..end, Detector::PrivateKey);
         at = end;
     }
+}
+
+/// Whether `text` begins a PEM private key and does not end it: the lines of one may stand in values of their own.
+#[must_use]
+pub fn opens_private_key(text: &str) -> bool {
+    // The end of a key that began earlier does not end this one.
+    text.rfind("-----BEGIN ")
+        .is_some_and(|at| KEY_BEGIN.is_match(&text[at..]) && !closes_private_key(&text[at..]))
+}
+
+/// Whether `text` has the last line of a PEM block.
+#[must_use]
+pub fn closes_private_key(text: &str) -> bool {
+    text.contains("-----END ")
 }
 
 /// Key ids, and 40 base64 characters within 200 bytes of one or under the name of the secret.
@@ -350,6 +373,12 @@ fn named(text: &str, found: Found<'_>) {
             && text.len() - at > LONGEST_WORD;
         let is_json = !quote.is_empty() && operator.as_str().contains(':');
         let rest = &text[at..];
+        if is_json && rest.starts_with(['{', '[']) && !rest.starts_with("[REDACTED:") {
+            at += scalars(rest, |range| {
+                found(at + range.start..at + range.end, Detector::NamedSecret);
+            });
+            continue;
+        }
         let (lead, value) = value_after(rest, name);
         let is_secret = if value.is_empty()
             || is_placeholder(value)
@@ -373,6 +402,70 @@ fn named(text: &str, found: Found<'_>) {
             at = range.end;
         }
     }
+}
+
+/// `"field": "api_key", "value": "x"`: values right behind an entry whose text [`names_a_secret`].
+fn beside(text: &str, found: Found<'_>) {
+    for entry in BESIDE.captures_iter(text) {
+        if let (Some(name), Some(values)) = (entry.get(1), entry.get(2))
+            && names_a_secret(name.as_str())
+        {
+            scalars(values.as_str(), |range| {
+                let start = values.start();
+                found(
+                    start + range.start..start + range.end,
+                    Detector::NamedSecret,
+                );
+            });
+        }
+    }
+}
+
+/// Reports the scalars of the JSON array or object that `json` begins with (or of entries without braces), but for truths, nulls, placeholders and what
+/// is empty. Returns where it ends: `json`'s end if nothing closes it.
+fn scalars(json: &str, mut found: impl FnMut(Range<usize>)) -> usize {
+    let bytes = json.as_bytes();
+    let (mut at, mut depth) = (0, 0usize);
+    while at < bytes.len() {
+        match bytes[at] {
+            // A masked number stands there without quotes.
+            b'[' if json[at..].starts_with("[REDACTED:") => {
+                at += json[at..].find(']').unwrap_or(bytes.len() - at);
+            }
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => {
+                depth = depth.saturating_sub(1);
+                if depth == 0 {
+                    return at + 1;
+                }
+            }
+            b',' | b':' => {}
+            b if b.is_ascii_whitespace() => {}
+            quote @ (b'"' | b'\'') => {
+                let (_, value) = value_after(&json[at..], "");
+                let range = at + 1..at + 1 + value.len();
+                at = range.end;
+                let behind = json[at..]
+                    .trim_start_matches(char::from(quote))
+                    .trim_start();
+                if !behind.starts_with(':') && !value.trim().is_empty() && !is_placeholder(value) {
+                    found(range);
+                }
+            }
+            _ => {
+                let ends = |c: char| c.is_ascii_whitespace() || "{}[],\"'".contains(c);
+                let end = json[at..].find(ends).map_or(json.len(), |n| at + n);
+                let value = &json[at..end];
+                if !matches!(value, "true" | "false" | "null") && !is_placeholder(value) {
+                    found(at..end);
+                }
+                at = end;
+                continue;
+            }
+        }
+        at += 1;
+    }
+    bytes.len()
 }
 
 fn is_header(name: &str) -> bool {

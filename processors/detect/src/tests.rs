@@ -493,6 +493,10 @@ fn hostile_texts_take_linear_time() {
         "://a:",
         "1 ",
         "123456789  ",
+        "\"password\":{\"a\":",
+        "\"key\":\"token\",\"old\":\"",
+        "api_key",
+        "4111\n",
         "AKIA",
         "-----BEGIN PRIVATE KEY",
         "password:",
@@ -543,5 +547,186 @@ proptest! {
             prop_assert!(found.iter().all(|m| text.get(m.range.clone()).is_some()));
         }
         all.candidates(&bytes, &mut Vec::new());
+    }
+}
+
+fn after(text: &str) -> String {
+    let all = Scanner::new(DetectorSet::from_name("all").unwrap());
+    let (mut found, mut plainly) = (Vec::new(), Vec::new());
+    all.find("note", text, &mut found);
+    all.find_plainly("note", text, &mut plainly);
+    assert_eq!(found, plainly, "{text}");
+    let once = redacted(text, &found);
+    found.clear();
+    all.find("note", &once, &mut found);
+    assert_eq!(found, [], "{once}");
+    once
+}
+
+#[test]
+fn plurals_credentials_and_vendors_keys_name_secrets_and_counts_and_table_keys_do_not() {
+    for key in [
+        "passwords",
+        "secrets",
+        "client_secrets",
+        "api_keys",
+        "apiKeys",
+        "API_KEYS",
+        "apikeys",
+        "credential",
+        "credentials",
+        "aws.credentials",
+        "cookies",
+        "access_tokens",
+        "refreshTokens",
+        "openai_key",
+        "OPENAI_KEY",
+        "openaiKey",
+        "secret_key",
+        "private_key",
+        "access_key",
+        "signing_key",
+        "encryption-key",
+        "hmac_key",
+        "auth_key",
+        "service_key",
+        "ssh_key",
+        "sshkey",
+    ] {
+        assert!(names_a_secret(key), "{key}");
+    }
+    for key in [
+        "tokens",
+        "input_tokens",
+        "max_tokens",
+        "token_count",
+        "total_tokens",
+        "thinking_tokens",
+        "max_api_keys",
+        "policy_key",
+        "primary_key",
+        "sort_key",
+        "cache_key",
+        "dedup_key",
+        "partition_key",
+        "public_key",
+        "monkey",
+        "keys",
+        "credential_type",
+        "secrets_count",
+        "openai_key_id",
+    ] {
+        assert!(!names_a_secret(key), "{key}");
+    }
+}
+
+#[test]
+fn every_scalar_below_a_secret_name_in_json_text_is_hidden() {
+    assert_eq!(
+        after(
+            r#"{"password":{"old":"p1","new":{"v":["p2",34,true,null,""]}},"user":"bob","passwords": ["x1"],"n":[1]}"#
+        ),
+        r#"{"password":{"old":"[REDACTED:named_secret]","new":{"v":["[REDACTED:named_secret]",[REDACTED:named_secret],true,null,""]}},"user":"bob","passwords": ["[REDACTED:named_secret]"],"n":[1]}"#
+    );
+    assert_eq!(
+        after(r#"{"openai_key":"abc123","usage":{"tokens":[5],"cache_key":{"a":"b"}}}"#),
+        r#"{"openai_key":"[REDACTED:named_secret]","usage":{"tokens":[5],"cache_key":{"a":"b"}}}"#
+    );
+    assert_eq!(
+        after("\"token\":{\"a\":\u{a0}\u{b}x \"open"),
+        "\"token\":{\"a\":[REDACTED:named_secret] \"[REDACTED:named_secret]"
+    );
+}
+
+#[test]
+fn cards_are_found_however_their_groups_are_parted() {
+    for card in [
+        "4111.1111.1111.1111",
+        "4111\n1111\n1111\n1111",
+        "4111 1111-1111 1111",
+        "4111  1111  1111  1111",
+        "4111 - 1111",
+        "4111\u{a0}\u{a0}1111\u{a0}1111\u{a0}1111",
+        "3782..822463..10005",
+    ] {
+        if card.len() < 13 {
+            assert_eq!(after(card), card);
+            continue;
+        }
+        assert_eq!(
+            after(&format!("paid {card} ok")),
+            "paid [REDACTED:credit_card] ok",
+            "{card}"
+        );
+    }
+    assert_eq!(
+        after("at 4111111111111111abc"),
+        "at [REDACTED:credit_card]abc"
+    );
+    assert_eq!(
+        after("at 12:30:05.123\n4111111111111111"),
+        "at 12:30:05.123\n[REDACTED:credit_card]"
+    );
+    for text in [
+        "4111111111111111abcdef0123456789",
+        "tel 4155\n550100",
+        "ssn 219  09  9999",
+        "4111.1111.1111.1112",
+        "2026-04-20 18.30.05.1234",
+        "411\n1111\n1111\n11111",
+        "1.4111.1111.1111.1111",
+    ] {
+        assert_eq!(after(text), text);
+    }
+}
+
+#[test]
+fn a_password_in_a_url_is_no_mail_address() {
+    assert_eq!(
+        after("see https://bob:hunter2pw@example.org/x"),
+        "see https://bob:[REDACTED:url_password]@example.org/x"
+    );
+    for host in [
+        "[::1]",
+        "[2001:db8::1]:80",
+        "[fe80::1]",
+        "/db",
+        ":5432/db",
+        "_h",
+        "-h",
+    ] {
+        assert_eq!(
+            after(&format!("postgres://bob:hunter2pw@{host}")),
+            format!("postgres://bob:[REDACTED:url_password]@{host}")
+        );
+    }
+    assert_eq!(
+        after("https://h/x jane@example.org"),
+        "https://h/x [REDACTED:email]"
+    );
+}
+
+#[test]
+fn values_behind_an_entry_that_names_a_secret_in_json_text_are_hidden() {
+    assert_eq!(
+        after(r#"[{"field": "api_key", "old": "a\"b", "new":"c"},{"name":"city","value":"Ulm"}]"#),
+        r#"[{"field": "api_key", "old": "[REDACTED:named_secret]", "new":"[REDACTED:named_secret]"},{"name":"city","value":"Ulm"}]"#
+    );
+}
+
+proptest! {
+    #[test]
+    fn odd_cards_and_names_are_nominated(
+        parts in prop::collection::vec(prop::sample::select(vec![
+            "4111", "1111", "1111\n1111", "1111  1111", "411111111111", "12:30:05.1", "\n", " ", "-", ".", " -", "a", "é", "550e8400-e29b-41d4-a716-446655440000",
+            "\"password\":", "\"field\":\"api_key\"", ",\"old\":", "\"api_keys\": ", "openai_key=", "credentials", "tokens", "access", "_", "{", "}", "[", "]", "\"", "\"x1\"", ",", ":", "\\", "https://", "bob:pw@h.org", "x",
+        ]), 0..24),
+    ) {
+        let text = parts.concat();
+        let all = everything();
+        let (mut found, mut plainly) = (Vec::new(), Vec::new());
+        let bits = all.find("note", &text, &mut found);
+        prop_assert_eq!(all.find_plainly("note", &text, &mut plainly), bits, "{}", text);
+        prop_assert_eq!(found, plainly);
     }
 }

@@ -30,7 +30,97 @@ fn words(text: &str) -> Vec<String> {
     words
 }
 
-/// Whether a key names a secret: its last words say so. `token` names one, `input_tokens`, `token_type` and `max_token` do not.
+/// Whose keys are secrets: kinds of keys, and vendors. `policy_key`, `primary_key` and other keys of maps and tables are not.
+pub(crate) const KEY_OWNERS: &[&str] = &[
+    "api",
+    "private",
+    "secret",
+    "access",
+    "signing",
+    "encryption",
+    "decryption",
+    "hmac",
+    "auth",
+    "service",
+    "ssh",
+    "gpg",
+    "pgp",
+    "rsa",
+    "aes",
+    "jwt",
+    "oauth",
+    "master",
+    "deploy",
+    "webhook",
+    "openai",
+    "anthropic",
+    "claude",
+    "gemini",
+    "google",
+    "gcp",
+    "azure",
+    "aws",
+    "bedrock",
+    "mistral",
+    "cohere",
+    "groq",
+    "xai",
+    "deepseek",
+    "perplexity",
+    "openrouter",
+    "huggingface",
+    "replicate",
+    "pinecone",
+    "langsmith",
+    "langfuse",
+    "litellm",
+    "helicone",
+    "nvidia",
+    "elevenlabs",
+    "wandb",
+    "stripe",
+    "slack",
+    "discord",
+    "github",
+    "gitlab",
+    "twilio",
+    "sendgrid",
+    "mailgun",
+    "datadog",
+    "splunk",
+    "elastic",
+    "databricks",
+    "snowflake",
+    "cloudflare",
+];
+
+/// Whose tokens are secrets also when there are several; other tokens in the plural are counted ones.
+const TOKEN_OWNERS: &[&str] = &[
+    "access", "refresh", "auth", "api", "bearer", "oauth", "id", "secret", "security", "csrf",
+    "jwt", "personal", "deploy", "github", "gitlab", "slack",
+];
+
+/// Words before a token, or before any secret in the plural, that make it a number of them.
+fn counts(word: &str) -> bool {
+    matches!(
+        word,
+        "max"
+            | "min"
+            | "num"
+            | "per"
+            | "count"
+            | "total"
+            | "input"
+            | "output"
+            | "prompt"
+            | "completion"
+            | "reasoning"
+            | "cached"
+    )
+}
+
+/// Whether a key names a secret: its last words say so. `token` and `passwords` name one, `input_tokens`, `token_type`,
+/// `max_token` and `cache_key` do not.
 pub fn names_a_secret(key: &str) -> bool {
     let key = behind_placeholders(key);
     // Most keys hold none of the stems; no allocation for them.
@@ -53,34 +143,26 @@ pub fn names_a_secret(key: &str) -> bool {
         return false;
     };
     let previous = before.last().map_or("", String::as_str);
-    match last.trim_end_matches(|c: char| c.is_ascii_digit()) {
-        "password" | "passwd" | "passphrase" | "pwd" | "secret" | "authorization" | "cookie"
-        | "apikey" | "privatekey" | "secretkey" | "accesstoken" | "authtoken" => true,
-        "token" => !matches!(
-            previous,
-            "max"
-                | "min"
-                | "num"
-                | "per"
-                | "count"
-                | "total"
-                | "input"
-                | "output"
-                | "prompt"
-                | "completion"
-                | "reasoning"
-                | "cached"
-        ),
-        "key" => {
-            matches!(previous, "api" | "private" | "secret")
-                || (previous == "access" && before.iter().any(|w| w == "secret"))
-        }
-        _ => false,
+    let last = last.trim_end_matches(|c: char| c.is_ascii_digit());
+    let one = last.strip_suffix('s').unwrap_or(last);
+    let is_plural = one != last;
+    if is_plural && before.iter().any(|w| counts(w)) {
+        return false;
+    }
+    match one {
+        "password" | "passwd" | "passphrase" | "pwd" | "secret" | "credential"
+        | "authorization" | "cookie" | "accesstoken" | "authtoken" => true,
+        "token" if is_plural => TOKEN_OWNERS.contains(&previous),
+        "token" => !counts(previous),
+        "key" => KEY_OWNERS.contains(&previous),
+        _ => one
+            .strip_suffix("key")
+            .is_some_and(|owner| KEY_OWNERS.contains(&owner)),
     }
 }
 
-/// Stems of secret names in every case they are written in. A longer one stands before the one that it begins with.
-/// The prefilter looks for these in raw bytes, so a key without one of them names no secret.
+/// Stems of secret names in every case they are written in. The prefilter looks for these in raw bytes, so a key in which
+/// none of them [`may_end_a_name`] names no secret.
 pub(crate) const STEMS: &[&str] = &[
     "assword",
     "ASSWORD",
@@ -91,47 +173,60 @@ pub(crate) const STEMS: &[&str] = &[
     "pwd",
     "Pwd",
     "PWD",
-    "ecretkey",
-    "ECRETKEY",
     "ecret",
     "ECRET",
     "oken",
     "OKEN",
+    "redential",
+    "REDENTIAL",
     "uthorization",
     "UTHORIZATION",
     "ookie",
     "OOKIE",
-    "rivatekey",
-    "RIVATEKEY",
-    "rivate",
-    "RIVATE",
-    "pikey",
-    "PIKEY",
-    "piKey",
-    "PIKey",
-    "pi_key",
-    "pi-key",
-    "pi.key",
-    "pi key",
-    "pi_Key",
-    "pi-Key",
-    "PI_KEY",
-    "PI-KEY",
-    "PI key",
-    "pi Key",
-    "PI Key",
+    "key",
+    "Key",
+    "KEY",
 ];
 
-/// Whether `bytes[..end]` ends a stem as a word ends: `token` does in `token_value`, not in `tokens`.
-pub(crate) fn ends_word(bytes: &[u8], end: usize) -> bool {
-    let in_capitals = bytes[end - 1].is_ascii_uppercase();
-    bytes.get(end).is_none_or(|b| {
-        if in_capitals {
-            !b.is_ascii_uppercase()
-        } else {
-            !b.is_ascii_lowercase()
+/// Whether the stem `bytes[at..end]` ends as a word ends, or with one `s` more; and for keys and for tokens in the plural,
+/// whether an owner stands before it that makes them secrets.
+pub(crate) fn may_end_a_name(bytes: &[u8], at: usize, end: usize) -> bool {
+    let is_one = ends_word(bytes, end);
+    let is_plural = matches!(bytes.get(end), Some(b's' | b'S')) && ends_word(bytes, end + 1);
+    match bytes[at..end].first() {
+        Some(b'k' | b'K') => (is_one || is_plural) && is_owned(&bytes[..at], KEY_OWNERS),
+        Some(b'o' | b'O') if end - at == 4 => {
+            is_one || (is_plural && is_owned(&bytes[..at.saturating_sub(1)], TOKEN_OWNERS))
         }
+        // `secretkey` in one word ends with another stem.
+        _ => is_one || is_plural,
+    }
+}
+
+/// Whether one of `owners` ends `before`, or stands with up to three bytes of punctuation before its end.
+fn is_owned(before: &[u8], owners: &[&str]) -> bool {
+    let gap = before
+        .iter()
+        .rev()
+        .take(3)
+        .take_while(|b| !b.is_ascii_alphanumeric())
+        .count();
+    let before = &before[..before.len() - gap];
+    owners.iter().any(|owner| {
+        before
+            .len()
+            .checked_sub(owner.len())
+            .is_some_and(|at| before[at..].eq_ignore_ascii_case(owner.as_bytes()))
     })
+}
+
+/// Whether `bytes[..end]` ends a stem as a word ends: `token` does in `token_value`, not in `tokens`. In a message the
+/// next field's tag may follow, and some tags are letters: any capital, and the others' of records' fields.
+fn ends_word(bytes: &[u8], end: usize) -> bool {
+    const TAGS: &[u8] = b"abijpqz";
+    bytes
+        .get(end)
+        .is_none_or(|b| !b.is_ascii_lowercase() || TAGS.contains(b))
 }
 
 fn has_stem(key: &str) -> bool {
@@ -139,13 +234,13 @@ fn has_stem(key: &str) -> bool {
         let w = [w[0] | 0x20, w[1] | 0x20, w[2] | 0x20];
         matches!(
             &w,
-            b"ass" | b"pwd" | b"ecr" | b"oke" | b"uth" | b"ook" | b"riv"
-        ) || (w[0] == b'p' && w[1] == b'i')
+            b"ass" | b"pwd" | b"ecr" | b"oke" | b"red" | b"uth" | b"ook" | b"key"
+        )
     });
     cheap
         && STEMS.iter().any(|stem| {
             key.match_indices(stem)
-                .any(|(at, _)| ends_word(key.as_bytes(), at + stem.len()))
+                .any(|(at, _)| may_end_a_name(key.as_bytes(), at, at + stem.len()))
         })
 }
 

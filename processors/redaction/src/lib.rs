@@ -12,6 +12,7 @@ mod config;
 mod hash;
 mod redactor;
 mod rules;
+mod surroundings;
 mod walk;
 
 pub use config::{

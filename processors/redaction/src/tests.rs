@@ -300,6 +300,112 @@ fn too_long_a_value_loses_its_unscanned_end() {
     assert!(after.ends_with("[REDACTED:unscanned]\"") && !after.contains("jane"));
 }
 
+fn kv_body_after(config: &Config, json: &str) -> String {
+    let mut built = Batch::new(Signal::Logs);
+    built.push_scope(&[], "s");
+    let body = ValueBuf::from_json(json.as_bytes()).unwrap();
+    built.push_log().set_body(body.as_value());
+    let mut fast = Batch::decode(Signal::Logs, built.encode().into()).unwrap();
+    let mut plain = fast.clone();
+    redactor(config).redact(&mut fast);
+    redactor(config).redact_plainly(&mut plain);
+    assert_eq!(json_of(&fast), json_of(&plain));
+    let once = json_of(&fast);
+    let mut out = Vec::new();
+    fast.record(0).body().write_json(&mut out);
+    redactor(config).redact(&mut fast);
+    assert_eq!(json_of(&fast), once);
+    String::from_utf8(out)
+        .unwrap()
+        .replace("[REDACTED:named_secret]", "#")
+        .replace("[REDACTED:private_key]", "@")
+}
+
+#[test]
+fn everything_below_a_key_that_names_a_secret_is_hidden() {
+    let config = detecting(&["all"]);
+    for (before, after) in [
+        (
+            r#"{"password":{"old":"p1","new":{"deep":["p2",{"x":7}]}},"user":"bob"}"#,
+            r##"{"password":{"old":"#","new":{"deep":["#",{"x":"#"}]}},"user":"bob"}"##,
+        ),
+        (
+            r#"{"token":{"value":"s4","empty":"","is":true},"after":"x"}"#,
+            r##"{"token":{"value":"#","empty":"","is":true},"after":"x"}"##,
+        ),
+        (
+            r#"{"passwords":["x1"],"secrets":["s2"],"api_keys":{"a":"k1"}}"#,
+            r##"{"passwords":["#"],"secrets":["#"],"api_keys":{"a":"#"}}"##,
+        ),
+        (
+            r#"{"credential":"c8","credentials":"c9","openai_key":"abc123"}"#,
+            r##"{"credential":"#","credentials":"#","openai_key":"#"}"##,
+        ),
+        (
+            r#"[{"password":["a"]},["b"],{"x":["c"]}]"#,
+            r##"[{"password":["#"]},["b"],{"x":["c"]}]"##,
+        ),
+    ] {
+        assert_eq!(kv_body_after(&config, before), after);
+    }
+    let clean = r#"{"usage":{"input_tokens":5,"tokens":[6],"max_tokens":7},"cache_key":{"a":"b"},"primary_key":["c"]}"#;
+    assert_eq!(kv_body_after(&config, clean), clean);
+}
+
+#[test]
+fn values_beside_an_entry_that_names_a_secret_are_hidden() {
+    let config = detecting(&["all"]);
+    assert_eq!(
+        kv_body_after(
+            &config,
+            r#"{"changes":[{"field":"api_key","value":"rotated-abc"},{"old":["o"],"new":{"a":"n"},"name":"password","by":"bob"},{"field":"city","value":"Ulm"}],"value":"v"}"#
+        ),
+        r##"{"changes":[{"field":"api_key","value":"#"},{"old":["#"],"new":{"a":"#"},"name":"password","by":"bob"},{"field":"city","value":"Ulm"}],"value":"v"}"##
+    );
+}
+
+#[test]
+fn a_name_at_the_end_of_a_message_is_seen_whatever_field_follows() {
+    let config = detecting(&["secrets"]);
+    for name in ["api_key", "API_KEY", "passwords", "TOKEN"] {
+        let map = ValueBuf::map([("value", Value::Str("x1")), ("name", Value::Str(name))]);
+        let mut log = Batch::new(Signal::Logs);
+        log.push_scope(&[], "s");
+        let mut record = log.push_log();
+        record.set_body(map.as_value());
+        record.set_name("event");
+        let mut batches = vec![Batch::decode(Signal::Logs, log.encode().into()).unwrap()];
+        let json = serde_json::json!({"key":"a","value":{"kvlistValue":{"values":[{"key":"value","value":{"stringValue":"x1"}},{"key":"name","value":{"stringValue":name}}]}}});
+        for fields in [
+            r#""links":[{"traceId":"5b8efff798038103d269b633813fc60c","spanId":"eee19b7ec3c1b174"}]"#,
+            r#""status":{"code":2}"#,
+            r#""droppedLinksCount":3"#,
+            r#""events":[{"name":"e"}]"#,
+        ] {
+            batches.push(decode(Signal::Traces, &format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"scope":{{"name":"s"}},"spans":[{{"traceId":"5b8efff798038103d269b633813fc60c","spanId":"eee19b7ec3c1b174","name":"n","startTimeUnixNano":"1790000000000000000","endTimeUnixNano":"1790000000000000001","attributes":[{json},{json}],{fields}}}]}}]}}]}}"#)));
+        }
+        for mut batch in batches {
+            redactor(&config).redact(&mut batch);
+            let json = json_of(&batch);
+            assert!(!json.contains("x1"), "{name}: {json}");
+        }
+    }
+}
+
+#[test]
+fn a_private_key_in_lines_is_hidden_to_its_end() {
+    let config = detecting(&["private_key"]);
+    assert_eq!(
+        kv_body_after(
+            &config,
+            r#"{"pem":["a","-----BEGIN RSA PRIVATE KEY-----","MIIEow","qwerty","-----END RSA PRIVATE KEY-----","b"],"open":["-----BEGIN PRIVATE KEY-----","x"],"c":["y"]}"#
+        ),
+        r#"{"pem":["a","@","@","@","@","b"],"open":["@","@"],"c":["y"]}"#
+    );
+    let public = r#"["-----BEGIN PUBLIC KEY-----","MIIEow","-----END PUBLIC KEY-----"]"#;
+    assert_eq!(kv_body_after(&config, public), public);
+}
+
 // The Collector's keys.
 
 const USER: &str = r#"{"key":"user","value":{"stringValue":"secret-1 and secret-2"}},{"key":"other","value":{"stringValue":"secret-3"}},{"key":"num","value":{"intValue":"1234"}}"#;
@@ -562,7 +668,7 @@ fn arbitrary_text() -> impl Strategy<Value = String> {
     prop_oneof![
         4 => "[ -~]{0,40}",
         1 => any::<String>(),
-        1 => prop::sample::select(vec!["550e8400-e29b-41d4-a716-446655440000".to_owned(), "2026-04-20T18:30:05Z".to_owned(), "GB82WEST12345698765432".to_owned(), "+14155550100".to_owned()]),
+        1 => prop::sample::select(vec!["550e8400-e29b-41d4-a716-446655440000".to_owned(), "2026-04-20T18:30:05Z".to_owned(), "GB82WEST12345698765432".to_owned(), "+14155550100".to_owned(), "api_key".to_owned(), "-----BEGIN PRIVATE KEY-----".to_owned()]),
         1 => (canary.clone(), "[ -~]{0,10}").prop_map(|(c, n)| format!("{n} {c} {n}")),
         1 => canary.clone().prop_map(|c| serde_json::json!({"a": c}).to_string().replace('@', "\\u0040").replace('4', "\\u0034")),
         1 => canary.prop_map(|c| base64::engine::general_purpose::STANDARD.encode(c)),
@@ -589,7 +695,7 @@ fn arbitrary_value() -> impl Strategy<Value = ValueBuf> {
 }
 
 fn arbitrary_key() -> impl Strategy<Value = String> {
-    prop_oneof![3 => prop::sample::select(vec!["note", "ssn", "phone", "password", "event_id", "input_tokens", "apiKey"]).prop_map(str::to_owned), 1 => arbitrary_text()]
+    prop_oneof![3 => prop::sample::select(vec!["note", "ssn", "phone", "password", "event_id", "input_tokens", "apiKey", "api_keys", "credentials", "tokens", "field", "value"]).prop_map(str::to_owned), 1 => arbitrary_text()]
 }
 
 proptest! {

@@ -4,11 +4,12 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use processor_detect::{Finding, Match};
+use processor_detect::{Detector, Finding, Match, is_placeholder};
 use sluice_batch::{Edit, Editor, Place, Value, ValueBuf};
 
 use crate::redactor::Redactor;
 use crate::rules::KeyRule;
+use crate::surroundings::Surroundings;
 
 /// A replacement may bring context closer to what was too far from it: look again, but not for ever.
 const ROUNDS: usize = 3;
@@ -36,6 +37,9 @@ pub(crate) struct Walk<'r> {
     is_entry: bool,
     /// Whether something was found in that key.
     key_is_found: bool,
+    surroundings: Surroundings,
+    /// The name of the secret that the current value belongs to, if its own key does not say so.
+    secret: Option<String>,
     /// What was found since the last [`Self::take_bits`].
     bits: u64,
     found: Vec<Match>,
@@ -59,6 +63,8 @@ impl<'r> Walk<'r> {
             candidates: &[],
             is_entry: false,
             key_is_found: false,
+            surroundings: Surroundings::default(),
+            secret: None,
             bits: 0,
             found: Vec::new(),
             done: Done::default(),
@@ -186,14 +192,40 @@ impl<'r> Walk<'r> {
         } else {
             None
         };
-        if patterned.is_none() && !self.is_nominated(place, text) && !self.is_nominated(place, key)
+        let secret = self.secret.take();
+        if patterned.is_none()
+            && secret.is_none()
+            && !self.is_nominated(place, text)
+            && !self.is_nominated(place, key)
         {
             return Outcome::Same;
         }
+        let key = secret.as_deref().unwrap_or(key);
         match self.detect(key, patterned.as_deref().unwrap_or(text)) {
             Outcome::Same => patterned.map_or(Outcome::Same, Outcome::Text),
             other => other,
         }
+    }
+
+    /// A line of a private key, whole.
+    fn key_line(&mut self, text: &str) -> Outcome {
+        let redactor = self.redactor;
+        if !redactor.scanner().set().contains(Detector::PrivateKey)
+            || text.is_empty()
+            || is_placeholder(text)
+        {
+            return Outcome::Same;
+        }
+        let finding = Finding::Detected(Detector::PrivateKey);
+        self.bits |= finding.bit();
+        redactor.count(&[Match {
+            range: 0..text.len(),
+            finding,
+        }]);
+        if redactor.replacement().drops() {
+            return Outcome::Gone;
+        }
+        Outcome::Text(redactor.replacement().of_find(finding, text))
     }
 
     fn edit(&mut self, place: Place, key: &str, outcome: Outcome) -> Edit {
@@ -257,6 +289,8 @@ impl<'r> Walk<'r> {
 impl Editor for Walk<'_> {
     fn value(&mut self, place: Place, key: &str, depth: usize, value: Value<'_>) -> Edit {
         let is_entry = std::mem::take(&mut self.is_entry);
+        self.secret = self.surroundings.enter(key, depth, value);
+        let is_key_line = self.surroundings.is_key_line(is_entry, depth, value);
         if std::mem::take(&mut self.key_is_found) && self.redactor.replacement().drops() {
             return self.remove(place, key);
         }
@@ -283,6 +317,13 @@ impl Editor for Walk<'_> {
         }
         let blocked = rule == KeyRule::Blocked;
         match value {
+            Value::Str(text) if is_key_line && !blocked => match self.key_line(text) {
+                Outcome::Same => {
+                    let outcome = self.scalar(place, key, text, true, blocked);
+                    self.edit(place, key, outcome)
+                }
+                outcome => self.edit(place, key, outcome),
+            },
             Value::Str(text) => {
                 let outcome = self.scalar(place, key, text, true, blocked);
                 self.edit(place, key, outcome)

@@ -10,7 +10,7 @@ use core::arch::x86_64::{
 use super::{BLOCK, Masks};
 
 // Classes that are not ranges: a byte has bit k when its low nibble has it in LOW and its high nibble in HIGH.
-// 1: separators, 2: `%+`, 4: `@`, 8: `\^|~`, 16: 0x18, 32: `+-/`, 64: `_`, 128: lead bytes.
+// 1: separators but for a line's end, 2: `%+`, 4: `@`, 8: `\^|~`, 16: 0x18, 32: `+-/`, 64: `_`, 128: lead bytes.
 const LOW: [i8; 16] = [
     1 | 4 | -128,
     -128,
@@ -103,7 +103,7 @@ fn half(v: __m256i, low: __m256i, high: __m256i) -> Masks {
         digit,
         letter,
         upper: letter & !bits(_mm256_slli_epi16::<2>(v)),
-        separator: bits(_mm256_slli_epi16::<7>(class)),
+        separator: bits(_mm256_slli_epi16::<7>(class)) | is(b'\n'),
         trigger: has(class, 8) | is(b'!'),
         soft_trigger: has(class, 2 | 4 | 16 | -128),
         high: bits(v),

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::block::{BLOCK, Fingerprints};
-use crate::words::{STEMS, ends_word};
+use crate::words::{STEMS, may_end_a_name};
 use crate::{Detector, DetectorSet};
 
 /// How a literal goes on.
@@ -11,7 +11,7 @@ use crate::{Detector, DetectorSet};
 enum Tail {
     /// At least so many characters of a token.
     Token(usize),
-    /// The end of a word.
+    /// The end of a word, as [`may_end_a_name`] says.
     Word,
 }
 
@@ -129,6 +129,19 @@ fn literals(set: DetectorSet) -> Vec<(&'static str, Tail)> {
         Detector::BtcAddress,
         &[("bc1", 22), ("BC1", 22), ("Bc1", 22), ("bC1", 22)],
     );
+    // Before an IPv6 host; what other hosts begin with is a trigger with the `@`.
+    add(
+        Detector::UrlPassword,
+        &[
+            ("@[:", 0),
+            ("@[0", 0),
+            ("@[1", 0),
+            ("@[2", 0),
+            ("@[3", 0),
+            ("@[f", 0),
+            ("@[F", 0),
+        ],
+    );
     if set.contains(Detector::NamedSecret) {
         all.extend(STEMS.iter().map(|s| (*s, Tail::Word)));
     }
@@ -239,7 +252,7 @@ impl Literals {
                         Tail::Token(least) => bytes
                             .get(end..end + least)
                             .is_some_and(|token| token.iter().all(|b| is_token(*b))),
-                        Tail::Word => ends_word(bytes, end),
+                        Tail::Word => may_end_a_name(bytes, at, end),
                     }
             })
     }

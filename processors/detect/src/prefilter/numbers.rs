@@ -19,7 +19,7 @@ pub(super) fn is_number(bytes: &[u8], near: &Near<'_>, start: usize, fewest: usi
     let to = start + 64 - digits.leading_zeros() as usize;
     !is_date(&bytes[from..to])
         && !is_inside_uuid(bytes, &(from..to))
-        && !number::is_clock_fraction(bytes, from)
+        && number::clock_fraction_end(bytes, from).is_none_or(|end| end < to)
 }
 
 /// `2026-04-20`.
