@@ -44,6 +44,9 @@ struct Decoder<'d> {
     budget: usize,
 }
 
+/// Room for attributes is made as if none were smaller on the wire: at most twice the request.
+const SMALL_ATTRIBUTE: usize = 12;
+
 const TOO_MANY: &str = "more records and attributes than one request may have";
 
 /// Depth left inside each level: the request opens with [`DEPTH_LIMIT`].
@@ -137,7 +140,9 @@ impl Decoder<'_> {
             parent: resource,
             ..EMPTY_LEVEL
         });
-        self.reserve_records(start, end)?;
+        let records = self.reserve_records(start, end)?;
+        let (first_record, first_attribute) =
+            (self.batch.records.len(), self.batch.attributes.len());
         let mut canonical = true;
         let (mut scopes, mut urls) = (0, 0);
         let mut reader = Reader::new(self.buf, start, end);
@@ -173,6 +178,14 @@ impl Decoder<'_> {
                         }
                         Signal::Metrics => self.metric(index, start, end)?,
                     }
+                    if self.batch.records.len() == first_record + 1 {
+                        // Records of a scope are alike: room for the attributes of all, by those of the first.
+                        let each = self.batch.attributes.len() - first_attribute;
+                        let likely = each * (records - 1);
+                        self.batch
+                            .attributes
+                            .reserve(likely.min((reader.buf.len() - reader.pos) / SMALL_ATTRIBUTE));
+                    }
                 }
                 3 => {
                     require(kind::LEN, wire, &reader)?;
@@ -192,7 +205,7 @@ impl Decoder<'_> {
 
     /// Makes room for a scope's records at once: a request with more of them than it may have is refused before any row
     /// is made, and none is moved while they grow.
-    fn reserve_records(&mut self, start: usize, end: usize) -> Result<(), DecodeError> {
+    fn reserve_records(&mut self, start: usize, end: usize) -> Result<usize, DecodeError> {
         let mut reader = Reader::new(self.buf, start, end);
         let mut records = 0;
         while !reader.is_empty() {
@@ -209,7 +222,7 @@ impl Decoder<'_> {
         } else {
             self.batch.records.reserve_exact(records);
         }
-        Ok(())
+        Ok(records)
     }
 
     #[inline]

@@ -247,15 +247,21 @@ pub(crate) fn put_nested(
 /// Whether bytes are UTF-8; most are short and ASCII.
 #[inline]
 pub(crate) fn is_utf8(bytes: &[u8]) -> bool {
+    is_ascii(bytes) || simdutf8::basic::from_utf8(bytes).is_ok()
+}
+
+/// Whether all bytes are ASCII, eight at a time; the last eight may overlap those before.
+#[inline]
+pub(crate) fn is_ascii(bytes: &[u8]) -> bool {
     const HIGH: u64 = 0x8080_8080_8080_8080;
-    let (chunks, rest) = bytes.as_chunks::<8>();
-    let mut seen = 0u64;
-    for chunk in chunks {
-        seen |= u64::from_le_bytes(*chunk);
-    }
-    let mut tail = 0u8;
-    for byte in rest {
-        tail |= byte;
-    }
-    ((seen & HIGH) == 0 && tail < 0x80) || simdutf8::basic::from_utf8(bytes).is_ok()
+    let Some(last) = bytes.last_chunk::<8>() else {
+        return bytes.iter().fold(0, |seen, byte| seen | byte) < 0x80;
+    };
+    let (chunks, _) = bytes.as_chunks::<8>();
+    let seen = chunks
+        .iter()
+        .fold(u64::from_le_bytes(*last), |seen, chunk| {
+            seen | u64::from_le_bytes(*chunk)
+        });
+    seen & HIGH == 0
 }

@@ -3,7 +3,7 @@
 use super::Decoder;
 use crate::batch::DecodeError;
 use crate::rows::{Attribute, Cell, Text};
-use crate::wire::{Malformed, Reader, is_utf8};
+use crate::wire::{Malformed, Reader, is_ascii, is_utf8};
 use crate::{check, schema};
 
 impl Decoder<'_> {
@@ -16,6 +16,12 @@ impl Decoder<'_> {
         depth: u32,
     ) -> Result<bool, DecodeError> {
         self.room(size_of::<Attribute>())?;
+        if let Some(attribute) = self.short_text_attribute(start, end)
+            && depth > 0
+        {
+            self.batch.attributes.push(attribute);
+            return Ok(true);
+        }
         let mut canonical = true;
         let mut key = Text::default();
         let mut value = Cell::Absent;
@@ -53,6 +59,30 @@ impl Decoder<'_> {
         }
         self.batch.attributes.push(Attribute { key, value });
         Ok(canonical && keys <= 1 && values <= 1)
+    }
+
+    /// The shape that nearly every attribute has: a short key, then a short text, both ASCII. Checked in one pass.
+    #[inline]
+    fn short_text_attribute(&self, start: usize, end: usize) -> Option<Attribute> {
+        let raw = &self.buf[start..end];
+        let [0x0a, key_len, rest @ ..] = raw else {
+            return None;
+        };
+        let (key, value) = rest.split_at_checked(usize::from(*key_len))?;
+        let [0x12, value_len, 0x0a, text_len, text @ ..] = value else {
+            return None;
+        };
+        let fits =
+            usize::from(*text_len) == text.len() && usize::from(*value_len) == text.len() + 2;
+        // The lengths are among the bytes that must be below 128, so each is one byte long.
+        if !fits || !is_ascii(raw) {
+            return None;
+        }
+        let key_start = start + 2;
+        Some(Attribute {
+            key: self.text(key_start, key_start + key.len()),
+            value: Cell::Str(self.text(end - text.len(), end)),
+        })
     }
 
     /// An `AnyValue` as a cell; nested values are checked and stay raw.
