@@ -1,0 +1,22 @@
+#![doc = include_str!("../README.md")]
+
+mod checkpoint;
+mod frontier;
+mod hash;
+mod leaf;
+mod note;
+mod proof;
+mod tree;
+
+pub use checkpoint::{Checkpoint, CheckpointError};
+pub use frontier::{Frontier, FrontierError};
+pub use hash::{Hash, HashError, leaf_hash, node_hash};
+pub use leaf::{CommitmentHasher, Leaf, LeafError, Salt, Seed, commitment, salt};
+pub use note::{
+    KeyError, MAX_SIGNATURES, Note, NoteError, Signature, Signer, SigningKey, VerifyingKey,
+};
+pub use proof::{ProofError, verify_consistency, verify_inclusion};
+pub use tree::{Hashes, MissingNode, TreeError};
+
+#[cfg(test)]
+mod tests;
