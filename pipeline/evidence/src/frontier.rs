@@ -4,7 +4,7 @@ use std::fmt;
 
 use thiserror::Error;
 
-use crate::{Hash, HashError, node_hash};
+use crate::{Hash, node_hash};
 
 /// The compact range of a tree: the hashes of the complete subtrees of which its leaves consist, one for each bit set
 /// in the size. 2 KiB, no heap.
@@ -38,9 +38,6 @@ pub enum FrontierError {
         /// The bytes found instead.
         found_bytes: usize,
     },
-    /// A hash could not be read.
-    #[error(transparent)]
-    Hash(#[from] HashError),
 }
 
 impl Frontier {
@@ -124,8 +121,8 @@ impl Frontier {
             });
         }
         let mut frontier = Self::empty();
-        for (level, hash) in levels(size).zip(hashes.chunks_exact(Hash::LEN)) {
-            frontier.set(level, Hash::try_from(hash)?);
+        for (level, subtree) in levels(size).zip(Hash::each(hashes)) {
+            frontier.set(level, subtree);
         }
         Ok(frontier)
     }

@@ -64,6 +64,11 @@ impl Hash {
         Self::try_from(bytes.as_slice())
     }
 
+    /// The hashes that stand one behind the other in `bytes`.
+    pub(crate) fn each(bytes: &[u8]) -> impl Iterator<Item = Self> {
+        bytes.as_chunks().0.iter().copied().map(Self)
+    }
+
     pub(crate) fn finish(hasher: Sha256) -> Self {
         Self(hasher.finalize().into())
     }

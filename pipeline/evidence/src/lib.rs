@@ -6,6 +6,8 @@ mod hash;
 mod leaf;
 mod note;
 mod proof;
+mod proof_file;
+mod tile;
 mod tree;
 
 pub use checkpoint::{Checkpoint, CheckpointError};
@@ -16,6 +18,11 @@ pub use note::{
     KeyError, MAX_SIGNATURES, Note, NoteError, Signature, Signer, SigningKey, VerifyingKey,
 };
 pub use proof::{ProofError, verify_consistency, verify_inclusion};
+pub use proof_file::{ProofFile, ProofFileError};
+pub use tile::{
+    Tile, TileCheckError, TileHashes, TileId, TileIdError, TileReadError, TileSource, Tiler, tiles,
+    verify_tiles,
+};
 pub use tree::{Hashes, MissingNode, TreeError};
 
 #[cfg(test)]

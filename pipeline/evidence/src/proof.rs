@@ -94,18 +94,11 @@ pub fn verify_consistency(
             Ok(())
         };
     }
-    // An old tree that is a complete subtree stands for the first hash of the path.
+    let (first, rest) = path.split_first().ok_or(ProofError::TooShort)?;
+    // An old tree that is a complete subtree is left out of the path, as its root is known.
     let (first, path) = if old_size.is_power_of_two() {
-        (
-            old_root,
-            if path.is_empty() {
-                return Err(ProofError::TooShort);
-            } else {
-                path
-            },
-        )
+        (old_root, path)
     } else {
-        let (first, rest) = path.split_first().ok_or(ProofError::TooShort)?;
         (*first, rest)
     };
     let mut climb = Climb::new(old_size - 1, new_size);

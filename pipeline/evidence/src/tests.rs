@@ -6,6 +6,9 @@ mod frontier;
 mod hash;
 mod leaf;
 mod note;
+mod proof_file;
+mod tile;
+mod tiler;
 mod tree;
 
 use crate::{Hash, Leaf, SigningKey, leaf_hash};

@@ -8,6 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 use super::VerifyingKey;
 use super::key::{Kind, is_name};
 
+/// The last time that a witness may name.
+const LAST_SECOND: u64 = u64::MAX >> 1;
 const DASH: &str = "\u{2014} ";
 
 /// A signature that says whose it is; whether that is true, [`Note::verify`](crate::Note::verify) tells.
@@ -74,6 +76,7 @@ impl Signature {
             Kind::Witness => {
                 let (time, signature) = self.bytes.split_first_chunk()?;
                 let time = u64::from_be_bytes(*time);
+                (time <= LAST_SECOND).then_some(())?;
                 key.accepts(&cosigned(time, text), signature)
                     .then_some(())?;
                 Some(time)

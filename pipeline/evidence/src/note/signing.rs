@@ -116,6 +116,7 @@ impl SigningKey {
     }
 
     /// A witness's signature (type 0x04): at this time, in seconds since 1970, `text` was the newest checkpoint seen.
+    /// A witness has a key of its own: what is signed here does not name it. Times from 2^63 on are refused by readers.
     #[must_use]
     pub fn cosign(&self, text: &str, time_seconds: u64) -> Signature {
         let signature = self.pair.sign(cosigned(time_seconds, text).as_bytes());
