@@ -114,6 +114,15 @@ impl Batch {
         decode::decode(signal, wire)
     }
 
+    /// Decodes what [`Batch::encode`] made. Unlike [`Batch::decode`], whatever the number of its rows: what was taken in
+    /// once can always be read again.
+    ///
+    /// # Errors
+    /// Whatever `prost` refuses.
+    pub fn decode_stored(signal: Signal, wire: Bytes) -> Result<Self, DecodeError> {
+        decode::decode_stored(signal, wire)
+    }
+
     /// Decodes an OTLP/JSON request.
     ///
     /// # Errors
@@ -134,6 +143,15 @@ impl Batch {
     /// Appends the protobuf request of these records. Untouched records are copied byte for byte.
     pub fn encode_into(&self, records: Range<usize>, out: &mut Vec<u8>) {
         encode::request(self, records, out);
+    }
+
+    /// Appends the protobuf request that holds record `i` alone, with its resource and scope: its bytes are what a
+    /// ledger commits to. The same as [`Batch::encode_into`] of that one record, and quick in a large batch too.
+    ///
+    /// # Panics
+    /// Past the end, as a slice does.
+    pub fn encode_record_into(&self, i: usize, out: &mut Vec<u8>) {
+        encode::alone(self, i, out);
     }
 
     /// Appends the OTLP/JSON request of these records, on one line.

@@ -18,13 +18,23 @@ pub(crate) const ROWS_PER_WIRE: usize = 4;
 /// And never more than this, whatever the request's size: half a million records.
 pub(crate) const ROWS_MAX_BYTES: usize = 64 << 20;
 
+/// A request from a peer: its rows are bounded.
 pub(crate) fn decode(signal: Signal, wire: Bytes) -> Result<Batch, DecodeError> {
+    let budget = ROWS_MAX_BYTES.min(ROWS_BASE_BYTES + ROWS_PER_WIRE * wire.len());
+    decode_within(budget, signal, wire)
+}
+
+/// What a batch of ours was encoded to. Its rows had room once; processors may have added more since they were counted.
+pub(crate) fn decode_stored(signal: Signal, wire: Bytes) -> Result<Batch, DecodeError> {
+    decode_within(usize::MAX, signal, wire)
+}
+
+fn decode_within(budget: usize, signal: Signal, wire: Bytes) -> Result<Batch, DecodeError> {
     if wire.len() > MAX_BUFFER {
         return Err(DecodeError::TooLarge("a request over 2 GiB".into()));
     }
     let mut batch = Batch::new(signal);
     batch.wire = wire.clone();
-    let budget = ROWS_MAX_BYTES.min(ROWS_BASE_BYTES + ROWS_PER_WIRE * wire.len());
     let mut decoder = Decoder {
         batch: &mut batch,
         buf: &wire,

@@ -124,11 +124,9 @@ impl Walk<'_> {
                     {
                         *metric += 1;
                     }
-                    while let Some(row) = batch
-                        .metrics
-                        .get(*metric)
-                        .filter(|m| m.scope as usize == index)
-                    {
+                    while let Some(row) = batch.metrics.get(*metric).filter(|m| {
+                        m.scope as usize == index && (self.whole || self.next < self.end)
+                    }) {
                         self.put_metric(*metric, row, out);
                         *metric += 1;
                     }
@@ -330,4 +328,29 @@ pub(crate) fn copy_fields(raw: &[u8], out: &mut Vec<u8>, wanted: impl Fn(u32) ->
             out.extend_from_slice(&raw[start..reader.pos]);
         }
     }
+}
+
+/// Appends the request that holds record `i` alone, with its resource and scope. The same bytes as [`request`] of that
+/// one record, without a look at the other resources and scopes.
+pub(crate) fn alone(batch: &Batch, i: usize, out: &mut Vec<u8>) {
+    let row = &batch.records[i];
+    let scope = &batch.scopes[batch.scope_of(row)];
+    let resource = &batch.resources[scope.parent as usize];
+    let mut walk = Walk {
+        batch,
+        first: i,
+        next: i,
+        end: i + 1,
+        lens: vec![record_len(batch, row)],
+        whole: false,
+    };
+    let hint = walk.lens[0] + level_len(batch, scope) + level_len(batch, resource) + 16;
+    put_nested(out, 1, hint, |out| {
+        put_level(batch, resource, 1, out);
+        let mut metric = row.parent as usize;
+        walk.put_scope(batch.scope_of(row), &mut metric, out);
+        if !resource.schema_url.is_empty() {
+            put_bytes(out, 3, batch.bytes(resource.schema_url));
+        }
+    });
 }

@@ -104,6 +104,10 @@ pub fn agrees_with_prost(signal: Signal, wire: &[u8]) {
         "every record encoded from its rows"
     );
 
+    for batch in [&batch, &touched] {
+        each_record_alone_is_what_it_is_once_stored(batch);
+    }
+
     let mut pieces = Batch::new(signal);
     for i in 0..batch.len() {
         let slice = touched.slice(i..i + 1);
@@ -129,6 +133,22 @@ pub fn agrees_with_prost(signal: Signal, wire: &[u8]) {
     }
     let again = Batch::decode_json(signal, text.as_bytes()).expect("our JSON is ours to read");
     same(&records_of(&again), &records_of(&batch), "through JSON");
+}
+
+/// A ledger commits to the bytes of each record alone, and a verifier takes them from the batch as it was stored.
+fn each_record_alone_is_what_it_is_once_stored(batch: &Batch) {
+    let stored = Batch::decode(batch.signal(), Bytes::from(batch.encode())).expect("ours to read");
+    for i in 0..batch.len() {
+        let (mut alone, mut cut, mut again) = (Vec::new(), Vec::new(), Vec::new());
+        batch.encode_record_into(i, &mut alone);
+        batch.encode_into(i..i + 1, &mut cut);
+        stored.encode_record_into(i, &mut again);
+        // A whole batch keeps its empty resources and scopes; one record cut out does not.
+        if batch.len() > 1 {
+            assert_eq!(alone, cut, "record {i} alone and cut out");
+        }
+        assert_eq!(alone, again, "record {i} before and after it was stored");
+    }
 }
 
 /// Like `assert_eq`, but shows where two long texts part.
