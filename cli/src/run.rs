@@ -53,10 +53,14 @@ pub(crate) fn run(arguments: &RunArguments) -> Exit {
 /// The engine's life: start, wait for a signal, drain.
 async fn serve(plan: Plan, drain: Duration) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
-    match plan.ledger {
+    match &plan.ledger {
         Ledger::None => warn!(
             "ledger: none; a sender's OK means delivered to every exporter, and nothing is kept on disk"
         ),
+        Ledger::Disk(block) => {
+            let directory = sluice_engine::ledger_settings(block).directory;
+            info!(directory = %directory.display(), "ledger: a sender's OK means that its records are on this disk");
+        }
     }
     let pipelines = plan.pipelines.len();
     let mut running = sluice_engine::start(&plan, sluice_engine::Options::default())?;

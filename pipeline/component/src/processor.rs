@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sluice_batch::Batch;
 
@@ -14,6 +15,12 @@ pub trait Transform: Send + Sync + 'static {
     /// # Errors
     /// The whole batch goes back to its sender (memory limit, or a value that could not be made safe).
     fn apply(&self, batch: &mut Batch) -> Result<(), Undelivered>;
+
+    /// Whether records that are sent again from the ledger pass this step once more. True for what hides secrets, so
+    /// that a rule of today holds for records of yesterday too; it must change nothing that it has changed already.
+    fn applies_on_replay(&self) -> bool {
+        false
+    }
 }
 
 /// A step that claims something for a batch (an event id) until the batch's fate is known.
@@ -22,6 +29,14 @@ pub trait Reserve: Send + Sync + 'static {
     /// one step. Records whose id another request has claimed are taken out of the batch too, and waited for after
     /// this batch's own part was decided ([`Reservation::waits`]): never hold and wait.
     fn reserve(&self, batch: &mut Batch) -> Reservation;
+
+    /// How long a delivered id is remembered. Zero: nothing is worth restoring.
+    fn window(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    /// Remembers the ids of records that an earlier process took this long ago.
+    fn remember(&self, _batch: &Batch, _age: Duration) {}
 }
 
 /// What [`Reserve::reserve`] claimed. Dropping it undecided gives every claim back.

@@ -160,6 +160,30 @@ impl IdMemory {
         (seen, claim)
     }
 
+    /// How long an id is known.
+    #[must_use]
+    pub fn window(&self) -> Duration {
+        self.window
+    }
+
+    /// Takes in ids that were delivered `age` ago, by an earlier process. To be called with the oldest first.
+    pub fn restore(&self, ids: impl IntoIterator<Item = EventId>, age: Duration) {
+        if age >= self.window {
+            return;
+        }
+        // A clock that began later than that makes it known a little longer than needed.
+        let at = Instant::now().checked_sub(age).unwrap_or_else(Instant::now);
+        let mut known = self.ids.lock();
+        for id in ids {
+            if known.delivered.insert(id.clone()) {
+                known.by_age.push_back((at, id));
+            }
+        }
+        while known.by_age.len() > self.max_ids {
+            known.forget_oldest();
+        }
+    }
+
     /// How many delivered ids it knows now.
     #[must_use]
     pub fn len(&self) -> usize {

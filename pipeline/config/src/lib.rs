@@ -19,7 +19,10 @@ pub use de::Block;
 pub use diagnostic::{Diagnostic, Diagnostics, Style};
 pub use error::Error;
 pub use parse::{MAX_BYTES, MAX_DEPTH, MAX_NODES};
-pub use plan::{Component, Encoding, Ledger, LogLevel, Pipeline, PipelineId, Plan, Telemetry};
+pub use plan::{
+    Component, Encoding, FsyncRule, IntegrityRule, Ledger, LedgerBlock, LogLevel, OnFullRule,
+    Pipeline, PipelineId, Plan, RetentionBlock, Telemetry,
+};
 pub use print::print;
 pub use reference::{Lookup, MAX_REFERENCES};
 pub use registry::{

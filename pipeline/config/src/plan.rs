@@ -5,6 +5,7 @@ mod claims;
 mod components;
 mod elsewhere;
 mod id;
+mod ledger;
 mod pipelines;
 mod place;
 mod running;
@@ -20,7 +21,8 @@ use sluice_component::{
 pub(crate) use elsewhere::does_nothing;
 #[cfg(test)]
 pub(crate) use id::parse_id;
-pub use service::{Encoding, Ledger, LogLevel, Telemetry};
+pub use ledger::{FsyncRule, IntegrityRule, Ledger, LedgerBlock, OnFullRule, RetentionBlock};
+pub use service::{Encoding, LogLevel, Telemetry};
 
 use crate::diagnostic::suggestion;
 use crate::literal::literals;

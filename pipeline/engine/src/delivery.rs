@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use sluice_batch::Batch;
 use sluice_component::{Batching, Delivery, DynExporter, Undelivered, Verdict};
-use sluice_ledger::{Lease, Reader, Settled};
+use sluice_ledger::{Lease, Reader};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -28,12 +28,21 @@ pub(crate) struct Destination {
     pub(crate) pace: Arc<Pace>,
 }
 
-/// Delivers until `stop`. Attempts under way are then abandoned: what they had not settled was not delivered.
+/// How a loop is told to end.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Stop {
+    /// Begin no attempt; those under way may end.
+    pub(crate) soon: CancellationToken,
+    /// At once. Attempts under way are abandoned: what they had not settled was not delivered.
+    pub(crate) now: CancellationToken,
+}
+
+/// Delivers until it is told to stop.
 pub(crate) async fn run(
     destination: Arc<Destination>,
     mut reader: Reader,
     batching: Batching,
-    stop: CancellationToken,
+    stop: Stop,
 ) {
     let mut leases = JoinSet::new();
     loop {
@@ -44,34 +53,47 @@ pub(crate) async fn run(
             reader.next(&batching).await
         };
         tokio::select! {
-            () = stop.cancelled() => return,
+            () = stop.now.cancelled() => return,
+            () = stop.soon.cancelled() => break,
             Some(_) = leases.join_next(), if !leases.is_empty() => {}
             lease = next, if has_room => {
-                leases.spawn(deliver(destination.clone(), lease));
+                leases.spawn(deliver(destination.clone(), lease, stop.soon.clone()));
             }
         }
     }
+    let rest = async { while leases.join_next().await.is_some() {} };
+    tokio::select! {
+        () = stop.now.cancelled() => {}
+        () = rest => {}
+    }
 }
 
-/// Tries until every record of the lease is settled.
-async fn deliver(destination: Arc<Destination>, lease: Lease) {
+/// Tries until every record of the lease is settled, or until no further attempt is to begin.
+async fn deliver(destination: Arc<Destination>, lease: Lease, stop: CancellationToken) {
     let retry = destination.delivery.retry;
     let started = Instant::now();
     let mut backoff = Backoff::new(retry);
     let mut owed = Owed::all(&lease);
+    let mut attempts = 0;
     loop {
         let batch = owed.batch(&lease);
-        let place = destination.pace.enter().await;
+        let place = tokio::select! {
+            place = destination.pace.enter() => place,
+            () = stop.cancelled() => return,
+        };
+        attempts += 1;
         let undelivered = match attempt(&destination, &batch).await {
             Ok(()) => {
-                owed.settle(&lease, &destination.health, &[]);
+                owed.settle(&destination, &lease, attempts, &[]).await;
                 destination.pace.went_well(&place);
                 recovered(&destination);
                 return;
             }
             Err(undelivered) => undelivered,
         };
-        let still = owed.settle(&lease, &destination.health, &undelivered.verdicts);
+        let still = owed
+            .settle(&destination, &lease, attempts, &undelivered.verdicts)
+            .await;
         if still.is_empty() {
             destination.pace.went_well(&place);
             report_refusals(&destination, &undelivered);
@@ -98,14 +120,16 @@ async fn deliver(destination: Arc<Destination>, lease: Lease) {
             } else {
                 "retry_on_failure is off"
             };
-            owed.refuse(
-                &lease,
-                &destination.health,
-                &format!("gave up because {why}: {undelivered}"),
-            );
+            let reason = format!("gave up because {why}: {undelivered}");
+            for records in owed.0 {
+                refused(&destination, &lease, records, &reason, attempts).await;
+            }
             return;
         }
-        tokio::time::sleep(wait(&mut backoff, &undelivered, retry.max)).await;
+        tokio::select! {
+            () = tokio::time::sleep(wait(&mut backoff, &undelivered, retry.max)) => {}
+            () = stop.cancelled() => return,
+        }
     }
 }
 
@@ -175,7 +199,14 @@ impl Owed {
 
     /// Settles what an attempt at [`Owed::batch`] decided; returns what is still owed. Records without a verdict were
     /// delivered.
-    fn settle(&self, lease: &Lease, health: &Health, verdicts: &[(Range<u32>, Verdict)]) -> Self {
+    async fn settle(
+        &self,
+        destination: &Destination,
+        lease: &Lease,
+        attempts: u32,
+        verdicts: &[(Range<u32>, Verdict)],
+    ) -> Self {
+        let health = &destination.health;
         let mut still = Vec::new();
         let mut base = 0;
         for range in &self.0 {
@@ -191,7 +222,9 @@ impl Owed {
                 delivered(lease, health, range.start + at..range.start + start);
                 let records = range.start + start..range.start + end;
                 match verdict {
-                    Verdict::Refused(reason) => refused(lease, health, records, reason),
+                    Verdict::Refused(reason) => {
+                        refused(destination, lease, records, reason, attempts).await;
+                    }
                     Verdict::Retry(_) | Verdict::Hold(_) => still.push(records),
                 }
                 at = end;
@@ -201,22 +234,32 @@ impl Owed {
         }
         Self(still)
     }
-
-    fn refuse(self, lease: &Lease, health: &Health, reason: &str) {
-        for range in self.0 {
-            refused(lease, health, range, reason);
-        }
-    }
 }
 
 fn delivered(lease: &Lease, health: &Health, records: Range<u32>) {
+    if records.is_empty() {
+        return;
+    }
     health.count_sent(records.len() as u64);
-    lease.settle(records, &Settled::Delivered);
+    lease.delivered(records);
 }
 
-fn refused(lease: &Lease, health: &Health, records: Range<u32>, reason: &str) {
-    health.count_refused(records.len() as u64);
-    lease.settle(records, &Settled::Refused(reason.to_owned()));
+/// Puts a refusal on record, for as long as it takes: until then the records are not settled.
+async fn refused(
+    destination: &Destination,
+    lease: &Lease,
+    records: Range<u32>,
+    reason: &str,
+    attempts: u32,
+) {
+    while let Err(error) = lease.refused(records.clone(), reason, attempts).await {
+        error!(
+            exporter = destination.name, %error,
+            "refused records cannot be put on record as dead letters; trying again"
+        );
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    destination.health.count_refused(records.len() as u64);
 }
 
 fn recovered(destination: &Destination) {

@@ -9,6 +9,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::accept;
 use crate::path::Path;
+use crate::sink;
 
 /// A sender hears something within this long. Delivery goes on behind a "try again", so a sender that does so sends
 /// duplicates, which `dedupe` takes out.
@@ -45,8 +46,7 @@ impl Consume for Fanout {
             // Before the copies: one event has one id in every pipeline.
             accept::assign_ids(&mut batch);
             let deadline = Instant::now() + ANSWER_WITHIN;
-            // Spawned, so that a deadline ends the wait and not the delivery.
-            let mut works = Vec::with_capacity(paths.len());
+            let mut prepared = Vec::with_capacity(paths.len());
             let mut batch = Some(batch);
             for (i, path) in paths.iter().enumerate() {
                 let copy = if i + 1 == paths.len() {
@@ -55,9 +55,24 @@ impl Consume for Fanout {
                     batch.clone()
                 };
                 if let Some(copy) = copy {
-                    works.push(tokio::spawn(path.clone().take(copy, deadline)));
+                    // A stage that refuses a batch refuses the request: no pipeline has any of it then.
+                    prepared.push((path, path.prepare(copy)?));
                 }
             }
+            let (mut parts, mut claims) = (Vec::new(), Vec::new());
+            for (path, one) in prepared {
+                parts.push((path.sink.clone(), path.name.clone(), one.batch));
+                claims.push(one.claims);
+            }
+            let outcomes = sink::append(parts);
+            // Spawned, so that a deadline ends the wait and not the delivery.
+            let works: Vec<_> = claims
+                .into_iter()
+                .zip(outcomes)
+                .map(|(claims, outcome)| {
+                    tokio::spawn(async move { claims.settle(outcome.await, deadline).await })
+                })
+                .collect();
             let all = async {
                 let mut worst = Ok(());
                 for work in works {

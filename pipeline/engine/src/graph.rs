@@ -8,17 +8,19 @@ use sluice_component::{
     Batching, BoxError, BuildContext, BuildError, ComponentId, Outlet, Receiver, Sockets, Stage,
 };
 use sluice_config::Plan;
-use sluice_ledger::Log;
+use sluice_ledger::{Ledger, Log};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use crate::delivery::{self, Destination};
+use crate::delivery::{self, Destination, Stop};
 use crate::fanout::Fanout;
 use crate::health::Health;
+use crate::ledger;
 use crate::pace::Pace;
 use crate::path::Path;
+use crate::sink::Sink;
 use crate::sockets::BoundSockets;
 
 /// What the engine needs beside the plan.
@@ -52,8 +54,10 @@ pub struct Running {
     receivers: JoinSet<(ComponentId, Result<(), BoxError>)>,
     loops: JoinSet<()>,
     stop_receivers: CancellationToken,
-    stop_loops: CancellationToken,
+    stop_loops: Stop,
+    /// Of the pipelines, without a ledger.
     logs: Vec<Log>,
+    ledger: Option<Ledger>,
     destinations: Vec<Arc<Destination>>,
 }
 
@@ -73,6 +77,9 @@ type End = (Arc<Destination>, Batching);
 /// senders give up after five seconds, and then send duplicates.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// At a stop, exporters that keep up get this long for the last records.
+const MOMENT: Duration = Duration::from_secs(1);
+
 /// Everything that a plan describes, built and not started.
 struct Built {
     receivers: Vec<(ComponentId, Box<dyn Receiver>, Outlet)>,
@@ -85,26 +92,41 @@ struct Built {
 /// # Errors
 /// [`StartError`] names the component that could not be built.
 pub fn start(plan: &Plan, options: Options) -> Result<Running, StartError> {
-    let built = build(plan, options)?;
+    let ledger = ledger::open(&plan.ledger)?;
+    let built = build(plan, options, ledger.as_ref())?;
     let mut running = Running {
         receivers: JoinSet::new(),
         loops: JoinSet::new(),
         stop_receivers: CancellationToken::new(),
-        stop_loops: CancellationToken::new(),
+        stop_loops: Stop::default(),
         logs: Vec::new(),
+        ledger,
         destinations: built.destinations,
     };
-    for (path, destinations) in built.paths {
+    let mut loops = Vec::new();
+    for (path, destinations) in &built.paths {
         for (destination, batching) in destinations {
-            let reader = path.log.reader(&destination.name);
-            running.loops.spawn(delivery::run(
-                destination,
-                reader,
-                batching,
-                running.stop_loops.clone(),
-            ));
+            let reader = path
+                .sink
+                .reader(&path.name, &destination.name)
+                .map_err(ledger::unusable)?;
+            loops.push((destination.clone(), reader, *batching));
         }
-        running.logs.push(path.log.clone());
+        if let Sink::Memory(log) = &path.sink {
+            running.logs.push(log.clone());
+        }
+    }
+    if let Some(ledger) = &running.ledger {
+        ledger.all_claimed().map_err(ledger::unusable)?;
+        ledger::remember(ledger, built.paths.iter().map(|(path, _)| &**path));
+    }
+    for (destination, reader, batching) in loops {
+        running.loops.spawn(delivery::run(
+            destination,
+            reader,
+            batching,
+            running.stop_loops.clone(),
+        ));
     }
     for (id, receiver, outlet) in built.receivers {
         let work = receiver.run(outlet, running.stop_receivers.clone());
@@ -113,7 +135,7 @@ pub fn start(plan: &Plan, options: Options) -> Result<Running, StartError> {
     Ok(running)
 }
 
-fn build(plan: &Plan, options: Options) -> Result<Built, StartError> {
+fn build(plan: &Plan, options: Options, ledger: Option<&Ledger>) -> Result<Built, StartError> {
     let sockets: Arc<dyn Sockets> = Arc::new(BoundSockets::default());
     let mut extensions = HashMap::new();
     let context = |id: &ComponentId, extensions: &Arc<HashMap<_, _>>| BuildContext {
@@ -185,10 +207,15 @@ fn build(plan: &Plan, options: Options) -> Result<Built, StartError> {
                 None
             }
         });
+        let sink = match ledger {
+            Some(ledger) => Sink::Ledger(ledger.clone()),
+            None => Sink::Memory(Log::in_memory(options.log_bytes)),
+        };
         let path = Arc::new(Path {
+            name: pipeline.id.to_string().into(),
             signal: pipeline.id.signal,
             stages,
-            log: Log::in_memory(options.log_bytes),
+            sink,
         });
         let ends = pipeline
             .exporters
@@ -201,7 +228,7 @@ fn build(plan: &Plan, options: Options) -> Result<Built, StartError> {
                         max_bytes: own.batching.max_bytes,
                         ..default
                     },
-                    _ if own.batching_is_explicit => own.batching,
+                    _ if own.batching_is_explicit || ledger.is_some() => own.batching,
                     // Senders wait for delivery, so an exporter's own patience must not outlast theirs.
                     _ => Batching {
                         timeout: own.batching.timeout.map(|t| t.min(PATIENCE)),
@@ -256,32 +283,30 @@ impl Running {
             .map(|d| (d.name.as_str(), &d.health))
     }
 
-    /// Ends the graph: takes no new request, delivers what was taken in, closes the exporters. At the deadline it gives
-    /// up on the rest: their senders were never told Ok. Says whether everything was delivered.
+    /// Ends the graph: takes no new request, finishes what was taken in, closes the exporters. Says whether every sender
+    /// has its answer and, without a ledger, everything was delivered; what is not was never acknowledged. With a ledger
+    /// an exporter that is behind goes on at the next start.
     pub async fn drain(mut self, within: Duration) -> bool {
         let deadline = Instant::now() + within;
         self.stop_receivers.cancel();
-        // Senders must hear an answer before their connections close: half of the time is for delivering what they
+        // Senders must hear an answer before their connections close: half of the time is for finishing what they
         // sent, the rest for telling those whose records are still owed to try again.
         let enough = Instant::now() + within / 2;
         self.join_receivers(enough).await;
-        let mut complete = true;
-        for log in &self.logs {
-            complete &= timeout_at(enough, log.drained()).await.is_ok();
-        }
-        if !complete {
-            let waiting: u64 = self.logs.iter().map(Log::waiting).sum();
-            warn!(
-                records = waiting,
-                "stopping before every exporter has taken these records; their senders are told to try again"
-            );
-        }
-        for log in &self.logs {
-            log.close();
-        }
+        let complete = match self.ledger.clone() {
+            Some(ledger) => {
+                self.rest(&ledger, deadline).await;
+                true
+            }
+            None => self.deliver_all(enough).await,
+        };
         self.join_receivers(deadline).await;
-        self.stop_loops.cancel();
+        self.stop_loops.now.cancel();
         while self.loops.join_next().await.is_some() {}
+        if let Some(ledger) = self.ledger.take() {
+            // It waits for the disk.
+            let _ = tokio::task::spawn_blocking(move || ledger.close()).await;
+        }
         for destination in &self.destinations {
             let _ = timeout_at(
                 deadline.max(Instant::now() + Duration::from_secs(1)),
@@ -296,6 +321,43 @@ impl Running {
                 failed_attempts = health.failed_attempts(),
                 "stopped"
             );
+        }
+        complete
+    }
+
+    /// Gives exporters that keep up a moment to take the last records, and attempts under way until the deadline to
+    /// end: what they send is not sent again at the next start.
+    async fn rest(&mut self, ledger: &Ledger, deadline: Instant) {
+        let moment = deadline.min(Instant::now() + MOMENT);
+        let is_drained = timeout_at(moment, ledger.drained()).await.is_ok();
+        if !is_drained {
+            info!(
+                "stopping before every exporter has taken all records; they are kept and go on at the next start"
+            );
+        }
+        self.stop_loops.soon.cancel();
+        let loops = &mut self.loops;
+        let _ = timeout_at(deadline, async {
+            while loops.join_next().await.is_some() {}
+        })
+        .await;
+    }
+
+    /// Without a ledger: waits until everything is delivered, and gives up on the rest.
+    async fn deliver_all(&self, enough: Instant) -> bool {
+        let mut complete = true;
+        for log in &self.logs {
+            complete &= timeout_at(enough, log.drained()).await.is_ok();
+        }
+        if !complete {
+            let waiting: u64 = self.logs.iter().map(Log::waiting).sum();
+            warn!(
+                records = waiting,
+                "stopping before every exporter has taken these records; their senders are told to try again"
+            );
+        }
+        for log in &self.logs {
+            log.close();
         }
         complete
     }

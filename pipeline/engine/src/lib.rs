@@ -12,8 +12,10 @@ mod delivery;
 mod fanout;
 mod graph;
 mod health;
+mod ledger;
 mod pace;
 mod path;
+mod sink;
 mod sockets;
 
 #[cfg(test)]
@@ -21,3 +23,4 @@ mod tests;
 
 pub use graph::{Options, Running, StartError, start};
 pub use health::{Health, State};
+pub use ledger::{DEFAULT_DIRECTORY, settings as ledger_settings};

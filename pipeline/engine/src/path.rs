@@ -1,27 +1,39 @@
-//! One pipeline from a receiver's batch to its log: accept, stages, append, then the fate of what was reserved.
+//! One pipeline: the stages before the log, and after it the fate of what they reserved.
 
 use std::sync::Arc;
 
 use sluice_batch::{Batch, Signal};
 use sluice_component::{After, Fate, Reservation, Stage, Undelivered, Verdict};
-use sluice_ledger::{Log, Refused};
 use tokio::time::{Instant, timeout_at};
+
+use crate::sink::{Outcome, Sink};
 
 /// A pipeline.
 pub(crate) struct Path {
+    /// `signal` or `signal/name`.
+    pub(crate) name: Arc<str>,
     pub(crate) signal: Signal,
     pub(crate) stages: Vec<Stage>,
-    pub(crate) log: Log,
+    pub(crate) sink: Sink,
+}
+
+/// A batch after the stages, with what they claimed for it.
+pub(crate) struct Prepared {
+    pub(crate) batch: Batch,
+    pub(crate) claims: Claims,
+}
+
+/// What stages hold until the batch's fate is known. Dropped, it gives everything back.
+pub(crate) struct Claims {
+    /// Records of the batch when it left all stages.
+    records: usize,
+    /// Each with the records it saw.
+    reserved: Vec<(usize, Reservation)>,
 }
 
 impl Path {
-    /// Takes a batch to the end. Ok: every record was delivered or dropped by a named rule.
-    /// Twins that other requests own are waited for until `deadline`, when the sender stops listening.
-    pub(crate) async fn take(
-        self: Arc<Self>,
-        mut batch: Batch,
-        deadline: Instant,
-    ) -> Result<(), Undelivered> {
+    /// Takes a batch through the stages.
+    pub(crate) fn prepare(&self, mut batch: Batch) -> Result<Prepared, Undelivered> {
         let mut reserved = Vec::new();
         for stage in &self.stages {
             match stage {
@@ -34,19 +46,29 @@ impl Path {
             }
         }
         let records = batch.len();
-        let outcome = if records == 0 {
-            Ok(Vec::new())
-        } else {
-            self.log.append(batch).await
-        };
+        Ok(Prepared {
+            batch,
+            claims: Claims { records, reserved },
+        })
+    }
+}
+
+impl Claims {
+    /// Tells the stages what became of the records. Ok: every record was taken or dropped by a named rule.
+    /// Twins that other requests own are waited for until `deadline`, when the sender stops listening.
+    pub(crate) async fn settle(
+        self,
+        outcome: Outcome,
+        deadline: Instant,
+    ) -> Result<(), Undelivered> {
         let mut waits = Vec::new();
         // From the last to the first: a step must know whether a later one took records out to wait for them.
-        for (seen, reservation) in reserved.into_iter().rev() {
+        for (seen, reservation) in self.reserved.into_iter().rev() {
             let Reservation {
                 settle,
                 waits: more,
             } = reservation;
-            let positions_match = seen == records;
+            let positions_match = seen == self.records;
             let is_undecided = !positions_match && !waits.is_empty();
             settle(&|i| !is_undecided && was_taken(&outcome, i, positions_match));
             waits.extend(more);
@@ -63,7 +85,7 @@ impl Path {
 
 /// Whether record `i` was taken for good. When a later step dropped records, positions no longer match: then only a
 /// complete success counts, so that nothing that failed is remembered as delivered.
-fn was_taken(outcome: &Result<Vec<Refused>, Undelivered>, i: usize, positions_match: bool) -> bool {
+fn was_taken(outcome: &Outcome, i: usize, positions_match: bool) -> bool {
     match outcome {
         Ok(refused) if refused.is_empty() => true,
         Ok(refused) => positions_match && !refused.iter().any(|r| r.records.contains(&(i as u32))),
@@ -72,7 +94,7 @@ fn was_taken(outcome: &Result<Vec<Refused>, Undelivered>, i: usize, positions_ma
 }
 
 /// What the sender hears. Records that another request failed to deliver are owed: the sender must send them again.
-fn answer(outcome: Result<Vec<Refused>, Undelivered>, owed: usize) -> Result<(), Undelivered> {
+fn answer(outcome: Outcome, owed: usize) -> Result<(), Undelivered> {
     let refused = outcome?;
     if owed > 0 {
         return Err(Undelivered::all(owed, Verdict::Retry(After::Backoff))

@@ -12,13 +12,13 @@ use sluice_component::{
 };
 use sluice_ledger::Log;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
-use crate::delivery::{self, Destination};
+use crate::delivery::{self, Destination, Stop};
 use crate::fanout::Fanout;
 use crate::health::{Health, State};
 use crate::pace::Pace;
 use crate::path::Path;
+use crate::sink::Sink;
 
 /// What a scripted exporter does with one attempt.
 type Answer = Box<dyn Fn(&Batch) -> Result<(), Undelivered> + Send>;
@@ -83,17 +83,18 @@ struct Rig {
     path: Arc<Path>,
     exporters: Vec<Arc<Scripted>>,
     health: Vec<Arc<Health>>,
-    stop: CancellationToken,
+    stop: Stop,
 }
 
 impl Rig {
     fn new(stages: Vec<Stage>, exporters: Vec<Scripted>, retry: Retry) -> Self {
         let path = Arc::new(Path {
+            name: "logs".into(),
             signal: Signal::Logs,
             stages,
-            log: Log::in_memory(1 << 20),
+            sink: Sink::Memory(Log::in_memory(1 << 20)),
         });
-        let stop = CancellationToken::new();
+        let stop = Stop::default();
         let mut rig = Self {
             path,
             exporters: Vec::new(),
@@ -116,7 +117,10 @@ impl Rig {
             let batching = destination.delivery.batching;
             tokio::spawn(delivery::run(
                 destination.clone(),
-                rig.path.log.reader(&destination.name),
+                rig.path
+                    .sink
+                    .reader(&rig.path.name, &destination.name)
+                    .unwrap(),
                 batching,
                 rig.stop.clone(),
             ));
@@ -141,7 +145,7 @@ impl Rig {
 
 impl Drop for Rig {
     fn drop(&mut self) {
-        self.stop.cancel();
+        self.stop.now.cancel();
     }
 }
 
@@ -555,11 +559,9 @@ async fn nobody_waits_for_a_twin_longer_than_a_sender_listens() {
         vec![scripted([])],
         PLAIN,
     );
-    let work = tokio::spawn(
-        rig.path
-            .clone()
-            .take(batch(0..3), Instant::now() + Duration::from_secs(30)),
-    );
+    let claims = rig.path.prepare(batch(0..3)).unwrap().claims;
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let work = tokio::spawn(claims.settle(Ok(Vec::new()), deadline));
     tokio::time::sleep(Duration::from_secs(31)).await;
     assert!(work.is_finished(), "its memory is free again");
     assert!(work.await.unwrap().unwrap_err().is_retryable());

@@ -65,7 +65,7 @@ impl Frontier {
     }
 
     /// Appends a leaf and tells of every subtree that it completes, with its level: first the leaf itself, level 0.
-    pub(crate) fn push_with(&mut self, leaf: Hash, mut completed: impl FnMut(u8, Hash)) {
+    pub fn push_with(&mut self, leaf: Hash, mut completed: impl FnMut(u8, Hash)) {
         let full = self.size.trailing_ones();
         let mut subtree = leaf;
         completed(0, subtree);

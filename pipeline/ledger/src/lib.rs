@@ -1,21 +1,62 @@
-//! The log between the processors and the exporters: one log a pipeline, one cursor an exporter. Knows no exporter.
+//! The log between the processors and the exporters: an OK to a sender means that its records are in here. Knows no
+//! exporter.
 //!
 //! ```text
-//!  append(batch) ──▶ │ entry │ entry │ entry │ … ◀── next(): a lease of records from a reader's cursor on
-//!        │               ▲        settle(records, delivered | refused)
-//!        └── resolves once the records are durable
+//!  append ──▶ commit thread: one write, one fsync ──▶ OK
+//!                    │                      │
+//!                    ├─▶ segments/          └─▶ keeper: tree/, checkpoint
+//!                    └─▶ tail in memory
+//!                             │        ┌ kept up: from memory
+//!  lease ◀── reader ◀── feed ─┴────────┤
+//!    │                                 └ behind: a walk through the segments
+//!    └─ delivered ──▶ cursors/     refused ──▶ dead_letters/ (fsync), then cursors/
 //! ```
 //!
-//! This is the in-memory form (`service.ledger: none`): records are durable once **every** exporter has taken or refused
-//! them for good, so that is when [`Log::append`] resolves. A sender that hears Ok therefore never loses a record, at
-//! the price that one dead exporter keeps its pipeline's senders waiting. Sequence numbers, leases and settling are
-//! those of a log on disk, which resolves after its fsync instead.
+//! [`Ledger`] is the log on disk, one a node. [`Log`] is the one in memory (`service.ledger: none`), one a pipeline:
+//! there an OK means delivered. Both are read through a [`Reader`]. `FORMAT.md` describes the files.
 
-mod log;
+mod clock;
+mod commit;
+mod cursor;
+mod cursors;
+mod dead_letters;
+pub mod disk;
+mod feed;
+mod format;
+mod frame;
+mod inner;
+mod keeper;
+mod lease;
+mod ledger;
+mod lock;
+mod memory;
+mod quarantine;
 mod reader;
+mod recovery;
+mod retention;
+mod segment;
+mod settings;
+mod tail;
+mod tree;
+mod view;
+mod walk;
 
 #[cfg(test)]
 mod tests;
 
-pub use log::{Log, Refused};
-pub use reader::{Lease, Reader, Settled};
+pub use commit::AppendError;
+pub use cursor::Cursor;
+pub use cursors::{CursorId, State as CursorState};
+pub use dead_letters::{DeadLetters, Letter, Outcome};
+pub use format::{Head, Kind};
+pub use frame::Frame;
+pub use lease::Lease;
+pub use ledger::{Ledger, OpenError, StartAt};
+pub use lock::{Lock, LockError};
+pub use memory::{Log, Refused};
+pub use reader::Reader;
+pub use recovery::{DamageReport, Report};
+pub use segment::Segment;
+pub use settings::{Fsync, Integrity, OnFull, Retention, Settings};
+pub use tree::{Epoch, HashFiles, Signed, load_key, make_key};
+pub use view::{Entry, View};

@@ -1,63 +1,79 @@
-//! The reading side: one cursor, leases of records in order, settled in any order.
+//! The reading side: one exporter's way through the log, in leases of records in order, settled in any order.
 
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sluice_batch::Batch;
+use sluice_batch::{Batch, Signal};
 use sluice_component::Batching;
+use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
-use crate::log::{Log, State};
+use crate::feed::LedgerFeed;
+use crate::lease::{Lease, Lender};
+use crate::memory::MemoryFeed;
 
-/// What became of leased records.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Settled {
-    /// The exporter took them.
-    Delivered,
-    /// The exporter will never take them; its answer.
-    Refused(String),
+/// Records taken from the log and not lent yet.
+#[derive(Clone, Debug)]
+pub(crate) struct Piece {
+    /// Sequence number of the first record of `range`.
+    pub(crate) first: u64,
+    pub(crate) batch: Arc<Batch>,
+    pub(crate) range: Range<usize>,
 }
 
-/// One exporter's cursor in one log.
+/// Where records come from.
+#[derive(Debug)]
+pub(crate) enum Feed {
+    Memory(MemoryFeed),
+    Ledger(Box<LedgerFeed>),
+}
+
+impl Feed {
+    /// Takes more records if there are any. The future may be dropped and asked for again: nothing is lost by that.
+    async fn more(&mut self, pieces: &mut VecDeque<Piece>) -> bool {
+        match self {
+            Self::Memory(feed) => feed.more(pieces),
+            Self::Ledger(feed) => feed.more(pieces).await,
+        }
+    }
+
+    /// Rung when there is more.
+    fn arrived(&self) -> Arc<Notify> {
+        match self {
+            Self::Memory(feed) => feed.arrived(),
+            Self::Ledger(feed) => feed.arrived(),
+        }
+    }
+
+    fn lender(&self) -> Arc<dyn Lender> {
+        match self {
+            Self::Memory(feed) => feed.lender(),
+            Self::Ledger(feed) => feed.lender(),
+        }
+    }
+}
+
+/// One exporter's place in one pipeline's records.
 #[derive(Debug)]
 pub struct Reader {
-    log: Log,
-    name: String,
-    position: u64,
+    feed: Feed,
+    pending: VecDeque<Piece>,
     /// When the first record of the coming lease has waited long enough. Kept here, because a caller may drop the
     /// future of [`Reader::next`] and ask again.
     deadline: Option<Instant>,
 }
 
-/// Records lent to an exporter. What is not settled when the process ends was not delivered.
-#[derive(Clone, Debug)]
-pub struct Lease {
-    log: Log,
-    reader: String,
-    /// Sequence number of record 0.
-    pub first: u64,
-    /// The records.
-    pub batch: Arc<Batch>,
-}
-
-impl Lease {
-    /// Settles records of this lease, by their positions in its batch.
-    pub fn settle(&self, records: Range<u32>, outcome: &Settled) {
-        if !records.is_empty() {
-            let sequences =
-                self.first + u64::from(records.start)..self.first + u64::from(records.end);
-            self.log.settle(&self.reader, sequences, outcome);
-        }
-    }
-}
+/// A lease never holds more than about this many bytes, whatever the batching says: an exporter that was down for days
+/// must not get all of them at once.
+const LEASE_BYTES: usize = 16 << 20;
 
 impl Reader {
-    pub(crate) fn new(log: Log, name: String, position: u64) -> Self {
+    pub(crate) fn new(feed: Feed) -> Self {
         Self {
-            log,
-            name,
-            position,
+            feed,
+            pending: VecDeque::new(),
             deadline: None,
         }
     }
@@ -68,13 +84,16 @@ impl Reader {
     /// Without a timeout whatever is there goes at once: a caller that asks seldom, because its destination is busy,
     /// gets full batches.
     pub async fn next(&mut self, batching: &Batching) -> Lease {
-        let shared = self.log.shared.clone();
+        let bell = self.feed.arrived();
         loop {
-            let arrived = shared.arrived.notified();
+            let arrived = bell.notified();
             tokio::pin!(arrived);
             // Listen before looking, or an arrival in between is missed.
             arrived.as_mut().enable();
-            let found = Gathered::look(&shared.state.lock(), self.position, batching);
+            let mut found = Gathered::look(&self.pending, batching);
+            while !found.is_full && self.feed.more(&mut self.pending).await {
+                found = Gathered::look(&self.pending, batching);
+            }
             let patience = batching.timeout.filter(|t| *t > Duration::ZERO);
             match (found.records, patience) {
                 (0, _) => arrived.await,
@@ -83,31 +102,40 @@ impl Reader {
                         .deadline
                         .get_or_insert_with(|| Instant::now() + patience);
                     if timeout_at(until, arrived).await.is_err() {
-                        return self.take(batching);
+                        return self.take(found.records);
                     }
                 }
-                _ => return self.take(batching),
+                _ => return self.take(found.records),
             }
         }
     }
 
-    /// The lease of what [`Gathered::look`] has found.
-    fn take(&mut self, batching: &Batching) -> Lease {
-        let (found, parts) = {
-            let state = self.log.shared.state.lock();
-            let found = Gathered::look(&state, self.position, batching);
-            let parts: Vec<(Arc<Batch>, Range<usize>)> = found.parts(&state, self.position);
-            (found, parts)
-        };
+    /// Lends the first `records` that are pending.
+    fn take(&mut self, records: usize) -> Lease {
         self.deadline = None;
-        let first = self.position;
-        self.position += found.records as u64;
-        Lease {
-            log: self.log.clone(),
-            reader: self.name.clone(),
-            first,
-            batch: merge(parts),
+        let (mut runs, mut parts) = (Vec::<Range<u64>>::new(), Vec::new());
+        let mut left = records;
+        while left > 0
+            && let Some(piece) = self.pending.front_mut()
+        {
+            let take = left.min(piece.range.len());
+            let sequences = piece.first..piece.first + take as u64;
+            match runs.last_mut() {
+                Some(last) if last.end == sequences.start => last.end = sequences.end,
+                _ => runs.push(sequences),
+            }
+            parts.push((
+                piece.batch.clone(),
+                piece.range.start..piece.range.start + take,
+            ));
+            left -= take;
+            piece.first += take as u64;
+            piece.range.start += take;
+            if piece.range.is_empty() {
+                self.pending.pop_front();
+            }
         }
+        Lease::new(self.feed.lender(), runs, merge(parts))
     }
 }
 
@@ -126,41 +154,34 @@ fn merge(mut parts: Vec<(Arc<Batch>, Range<usize>)>) -> Arc<Batch> {
     for (batch, range) in parts {
         let whole = range == (0..batch.len());
         match &mut merged {
-            None => {
-                merged = Some(if whole {
-                    (*batch).clone()
-                } else {
-                    batch.slice(range)
-                })
-            }
+            None if whole => merged = Some((*batch).clone()),
+            None => merged = Some(batch.slice(range)),
             Some(merged) if whole => merged.append(&batch),
             Some(merged) => merged.append(&batch.slice(range)),
         }
     }
-    Arc::new(merged.unwrap_or_else(|| Batch::new(sluice_batch::Signal::Logs)))
+    Arc::new(merged.unwrap_or_else(|| Batch::new(Signal::Logs)))
 }
 
-/// How many records from a cursor on make one attempt.
+/// How many of the pending records make one attempt.
 struct Gathered {
     records: usize,
     is_full: bool,
 }
 
 impl Gathered {
-    fn look(state: &State, position: u64, batching: &Batching) -> Self {
+    fn look(pending: &VecDeque<Piece>, batching: &Batching) -> Self {
+        let max_bytes = match batching.max_bytes {
+            0 => LEASE_BYTES,
+            bytes => bytes.min(LEASE_BYTES),
+        };
         let (mut records, mut bytes) = (0, 0);
-        let enough = |records: usize| batching.min_records > 0 && records >= batching.min_records;
-        let from = state.entries.partition_point(|e| e.end() <= position);
-        for entry in state.entries.range(from..) {
-            let start = position.saturating_sub(entry.first) as usize;
-            let Some(batch) = &entry.batch else { continue };
-            let mut left = batch.len() - start;
-            if batching.max_records > 0 && records + left > batching.max_records {
-                left = batching.max_records - records;
-            }
-            for i in start..start + left {
-                let size = batch.record_bytes_alone(i);
-                if batching.max_bytes > 0 && records > 0 && bytes + size > batching.max_bytes {
+        for piece in pending {
+            for i in piece.range.clone() {
+                let size = piece.batch.record_bytes_alone(i);
+                let is_full = records > 0 && bytes + size > max_bytes
+                    || batching.max_records > 0 && records >= batching.max_records;
+                if is_full {
                     return Self {
                         records,
                         is_full: true,
@@ -169,33 +190,11 @@ impl Gathered {
                 bytes += size;
                 records += 1;
             }
-            if batching.max_records > 0 && records >= batching.max_records {
-                return Self {
-                    records,
-                    is_full: true,
-                };
-            }
         }
+        let is_enough = batching.min_records > 0 && records >= batching.min_records;
         Self {
             records,
-            is_full: enough(records),
+            is_full: is_enough || batching.max_records > 0 && records >= batching.max_records,
         }
-    }
-
-    fn parts(&self, state: &State, position: u64) -> Vec<(Arc<Batch>, Range<usize>)> {
-        let mut left = self.records;
-        let mut parts = Vec::new();
-        let from = state.entries.partition_point(|e| e.end() <= position);
-        for entry in state.entries.range(from..) {
-            if left == 0 {
-                break;
-            }
-            let start = position.saturating_sub(entry.first) as usize;
-            let Some(batch) = &entry.batch else { continue };
-            let end = batch.len().min(start + left);
-            left -= end - start;
-            parts.push((batch.clone(), start..end));
-        }
-        parts
     }
 }

@@ -1,6 +1,7 @@
 //! The stage itself.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sluice_batch::{Batch, Record, Signal};
 use sluice_component::{EventId, IdMemory, Reservation, Reserve, Seen};
@@ -92,6 +93,19 @@ impl Reserve for Dedupe {
             settle: Box::new(move |delivered| claim.settle(|i| delivered(positions[i]))),
             waits,
         }
+    }
+
+    fn window(&self) -> Duration {
+        self.memory.window()
+    }
+
+    fn remember(&self, batch: &Batch, age: Duration) {
+        let signal = batch.signal();
+        if self.logs_only && signal != Signal::Logs {
+            return;
+        }
+        let ids = batch.records().filter_map(|record| self.id(signal, record));
+        self.memory.restore(ids, age);
     }
 }
 

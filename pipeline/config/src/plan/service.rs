@@ -5,19 +5,12 @@ use serde::de::IgnoredAny;
 use sluice_component::ComponentId;
 
 use super::components::Components;
+use super::ledger::{self, Ledger};
 use crate::diagnostic::suggestion;
 use crate::node::{Node, Value};
 use crate::{Block, Class, Diagnostic, Registry};
 
 const KEYS: &[&str] = &["extensions", "pipelines", "telemetry", "ledger"];
-
-/// Where records rest before they are acknowledged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Ledger {
-    /// Nowhere: a sender's OK means that every exporter delivered. Also when `service.ledger` is absent.
-    #[default]
-    None,
-}
 
 /// How Sluice's own logs look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -111,25 +104,35 @@ pub(super) fn read(
     for entry in section.value.entries() {
         match entry.key.as_str() {
             "pipelines" => {}
-            "extensions" => service.extensions = extensions(&entry.value, registry, components, found),
+            "extensions" => {
+                service.extensions = extensions(&entry.value, registry, components, found)
+            }
             "telemetry" => match TelemetryBlock::deserialize(Block::new(&entry.value)) {
                 Ok(block) => {
-                    service.telemetry = Telemetry { level: block.logs.level, encoding: block.logs.encoding };
+                    service.telemetry = Telemetry {
+                        level: block.logs.level,
+                        encoding: block.logs.encoding,
+                    };
                     warn_without_effect(&entry.value, &block, found);
                 }
-                Err(error) => found.push(error.into_diagnostic("service.telemetry", entry.key_span, &entry.value)),
+                Err(error) => found.push(error.into_diagnostic(
+                    "service.telemetry",
+                    entry.key_span,
+                    &entry.value,
+                )),
             },
-            "ledger" if entry.value.text() == Some("none") || entry.value.unset().is_some() => {}
-            "ledger" => found.push(
-                Diagnostic::error(entry.key_span, "the durable log is not in this version: only `ledger: none` works")
-                    .with_help("write `ledger: none`: a sender then gets its OK when every exporter has delivered"),
-            ),
+            "ledger" => service.ledger = ledger::read(&entry.value, entry.key_span, found),
             unknown => {
-                let diagnostic = Diagnostic::error(entry.key_span, format!("unknown key `{unknown}` in `service`"));
-                found.push(match suggestion("known keys", unknown, KEYS.iter().copied()) {
-                    Some(help) => diagnostic.with_help(help),
-                    None => diagnostic,
-                });
+                let diagnostic = Diagnostic::error(
+                    entry.key_span,
+                    format!("unknown key `{unknown}` in `service`"),
+                );
+                found.push(
+                    match suggestion("known keys", unknown, KEYS.iter().copied()) {
+                        Some(help) => diagnostic.with_help(help),
+                        None => diagnostic,
+                    },
+                );
             }
         }
     }

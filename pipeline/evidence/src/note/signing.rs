@@ -84,6 +84,16 @@ impl SigningKey {
         Ok(format!("{PREFIX}{}+{:08x}+{key}", self.name, self.id()))
     }
 
+    /// The same secret under another name: the key of a log's next epoch.
+    ///
+    /// # Errors
+    /// No key may have this name, or the cryptographic library does not give the seed away.
+    pub fn renamed(&self, name: &str) -> Result<Self, KeyError> {
+        let seed = self.pair.seed().map_err(|_| KeyError::Bytes)?;
+        let seed: Curve25519SeedBin<'_> = seed.as_be_bytes().map_err(|_| KeyError::Bytes)?;
+        Self::from_seed(name, seed.as_ref().try_into().map_err(|_| KeyError::Bytes)?)
+    }
+
     /// The name, which should be the origin of the log that the key signs.
     #[must_use]
     pub fn name(&self) -> &str {

@@ -1,4 +1,7 @@
 //! The writing side: entries with sequence numbers, each held until every reader has settled it.
+//!
+//! An OK of this log means delivered: [`Log::append`] resolves when every exporter has taken or refused the records. One
+//! dead exporter keeps its pipeline's senders waiting; that is the price of having no disk.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -10,7 +13,8 @@ use sluice_batch::Batch;
 use sluice_component::{After, Undelivered, Verdict};
 use tokio::sync::{Notify, oneshot};
 
-use crate::reader::{Reader, Settled};
+use crate::memory::MemoryFeed;
+use crate::reader::{Feed, Reader};
 
 /// Records refused for good by one of the exporters, as positions in the appended batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +35,7 @@ pub struct Log {
 pub(crate) struct Shared {
     pub(crate) state: Mutex<State>,
     /// Rung when an entry arrives.
-    pub(crate) arrived: Notify,
+    pub(crate) arrived: Arc<Notify>,
     /// Rung when an entry is settled by every reader.
     settled: Notify,
     max_bytes: usize,
@@ -75,7 +79,7 @@ impl Log {
         Self {
             shared: Arc::new(Shared {
                 state: Mutex::new(State::default()),
-                arrived: Notify::new(),
+                arrived: Arc::default(),
                 settled: Notify::new(),
                 max_bytes,
             }),
@@ -87,7 +91,11 @@ impl Log {
     pub fn reader(&self, name: impl Into<String>) -> Reader {
         let mut state = self.shared.state.lock();
         state.readers += 1;
-        Reader::new(self.clone(), name.into(), state.next_sequence)
+        Reader::new(Feed::Memory(MemoryFeed::new(
+            self.clone(),
+            name.into(),
+            state.next_sequence,
+        )))
     }
 
     /// Appends a batch and waits until all its records are settled by all readers. Ok carries what was refused for
@@ -177,8 +185,8 @@ impl Log {
         state.bytes = 0;
     }
 
-    /// One reader's verdict on records `[sequences)`.
-    pub(crate) fn settle(&self, reader: &str, sequences: Range<u64>, outcome: &Settled) {
+    /// One reader's verdict on records `[sequences)`: delivered, or refused with this reason.
+    pub(crate) fn settle(&self, reader: &str, sequences: Range<u64>, refused: Option<&str>) {
         let mut state = self.shared.state.lock();
         let from = state
             .entries
@@ -193,7 +201,7 @@ impl Log {
                 break;
             }
             entry.open = entry.open.saturating_sub(end - start);
-            if let Settled::Refused(reason) = outcome {
+            if let Some(reason) = refused {
                 let records = (start - entry.first) as u32..(end - entry.first) as u32;
                 entry.refused.push(Refused {
                     records,

@@ -1,0 +1,124 @@
+//! The ledger as the engine uses it: from the plan's words to an open one, and from its records to the memory of the
+//! stages that remember what was delivered.
+
+use std::path::PathBuf;
+
+use sluice_component::{BuildError, Stage};
+use sluice_config::{FsyncRule, IntegrityRule, LedgerBlock, OnFullRule};
+use sluice_ledger::{Fsync, Integrity, Ledger, OnFull, Settings};
+use tracing::{info, warn};
+
+use crate::graph::StartError;
+use crate::path::Path;
+
+/// Where a ledger lies unless the file says otherwise.
+pub const DEFAULT_DIRECTORY: &str = "sluice-ledger";
+
+/// The settings that a file asks for, over the defaults.
+#[must_use]
+pub fn settings(block: &LedgerBlock) -> Settings {
+    let directory = block.directory.clone();
+    let mut settings = Settings::new(directory.unwrap_or_else(|| PathBuf::from(DEFAULT_DIRECTORY)));
+    match block.fsync {
+        None => {}
+        Some(FsyncRule::Always) => settings.fsync = Fsync::Always,
+        Some(FsyncRule::Every(time)) => settings.fsync = Fsync::Every(time),
+    }
+    if let Some(bytes) = block.max_bytes {
+        settings.max_bytes = bytes.0;
+    }
+    if let Some(bytes) = block.segment_bytes {
+        settings.segment_bytes = bytes.0;
+    }
+    if let Some(time) = block.retention.time {
+        settings.retention.time = time.0;
+    }
+    settings.retention.bytes = match block.retention.bytes {
+        Some(bytes) => bytes.0,
+        None => settings.retention.bytes.min(settings.max_bytes / 2),
+    };
+    match block.on_full {
+        None => {}
+        Some(OnFullRule::Refuse) => settings.on_full = OnFull::Refuse,
+        Some(OnFullRule::DetachExporter) => settings.on_full = OnFull::DetachExporter,
+    }
+    match block.integrity {
+        None => {}
+        Some(IntegrityRule::Record) => settings.integrity = Integrity::Record,
+        Some(IntegrityRule::Off) => settings.integrity = Integrity::Off,
+    }
+    settings.origin.clone_from(&block.origin);
+    settings.key.clone_from(&block.key);
+    if let Some(time) = block.checkpoint_every {
+        settings.checkpoint_every = time.0;
+    }
+    if let Some(time) = block.orphan_grace {
+        settings.orphan_grace = time.0;
+    }
+    settings
+}
+
+/// Opens what the plan asks for.
+pub(crate) fn open(plan: &sluice_config::Ledger) -> Result<Option<Ledger>, StartError> {
+    let sluice_config::Ledger::Disk(block) = plan else {
+        return Ok(None);
+    };
+    let ledger = Ledger::open(settings(block)).map_err(unusable)?;
+    for damage in &ledger.report().damages {
+        warn!(
+            file = damage.file,
+            quarantine = damage.quarantine,
+            first = damage.sequences.as_ref().map(|s| s.start),
+            end = damage.sequences.as_ref().map(|s| s.end),
+            "found in the ledger at start: {}",
+            damage.what
+        );
+    }
+    Ok(Some(ledger))
+}
+
+pub(crate) fn unusable(error: impl std::fmt::Display) -> StartError {
+    StartError {
+        component: "service.ledger".into(),
+        why: BuildError(error.to_string()),
+    }
+}
+
+/// Gives the stages that remember delivered ids their memory back: what the ledger took within their window.
+pub(crate) fn remember<'p>(ledger: &Ledger, paths: impl Iterator<Item = &'p Path>) {
+    let mut stages = Vec::new();
+    for path in paths {
+        for stage in &path.stages {
+            if let Stage::Reserve(step) = stage {
+                stages.push((path.name.clone(), step.clone()));
+            }
+        }
+    }
+    let window = stages
+        .iter()
+        .map(|(_, step)| step.window())
+        .max()
+        .unwrap_or_default();
+    if window.is_zero() {
+        return;
+    }
+    let mut records = 0;
+    let read = ledger.recent(window, |pipeline, age, batch| {
+        for (name, step) in &stages {
+            if **name == *pipeline && age <= step.window() {
+                step.remember(&batch, age);
+                records += batch.len();
+            }
+        }
+    });
+    match read {
+        Ok(()) if records > 0 => info!(
+            records,
+            "the memory of delivered ids was made again from the ledger"
+        ),
+        Ok(()) => {}
+        Err(error) => {
+            warn!(%error, "the memory of delivered ids could not be made again; duplicates of recent records may pass")
+        }
+    }
+}

@@ -1,0 +1,313 @@
+//! One reader's view of the ledger: from memory while it keeps up, from the segments while it does not. Never past what
+//! is durable.
+
+use std::collections::VecDeque;
+use std::io;
+use std::ops::Range;
+use std::sync::Arc;
+
+use sluice_component::{BoxError, BoxFuture};
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tracing::{error, warn};
+
+use crate::cursors::CursorId;
+use crate::dead_letters::Letter;
+use crate::inner::Inner;
+use crate::lease::{Lender, Refusal};
+use crate::reader::Piece;
+use crate::walk::{Step, Walk};
+
+/// Takes about this much at a time, from memory or disk.
+const FETCH_BYTES: usize = 4 << 20;
+
+/// Waits this long before it reads again after the disk failed to.
+const AFTER_FAILURE: std::time::Duration = std::time::Duration::from_secs(1);
+
+#[derive(Debug)]
+pub(crate) struct LedgerFeed {
+    inner: Arc<Inner>,
+    id: CursorId,
+    /// Its number in the tail.
+    number: usize,
+    /// The next record to take.
+    position: u64,
+    /// Below this some records may be finished already: what was in flight when the last process ended.
+    resumed_below: u64,
+    walk: Option<Walk>,
+    /// A read under way: kept here, because whoever waits for it may stop and come again.
+    reading: Option<JoinHandle<Chunk>>,
+}
+
+/// What a read of the disk brought.
+#[derive(Debug)]
+struct Chunk {
+    pieces: Vec<Piece>,
+    /// Records of others, and records that are gone.
+    foreign: Vec<Range<u64>>,
+    lost: Vec<Range<u64>>,
+    position: u64,
+    walk: Option<Walk>,
+    failure: Option<io::Error>,
+}
+
+impl LedgerFeed {
+    pub(crate) fn new(inner: Arc<Inner>, id: CursorId, start: u64) -> Self {
+        let cursor = inner.cursors.claim(&id, start);
+        let position = cursor.low();
+        let number = {
+            let mut state = inner.state.lock();
+            state.claimed.insert(id.clone());
+            state.tail.join(position)
+        };
+        Self {
+            inner,
+            id,
+            number,
+            position,
+            resumed_below: cursor.high(),
+            walk: None,
+            reading: None,
+        }
+    }
+
+    pub(crate) fn arrived(&self) -> Arc<Notify> {
+        self.inner.arrived.clone()
+    }
+
+    pub(crate) fn lender(&self) -> Arc<dyn Lender> {
+        Arc::new(LedgerLender {
+            inner: self.inner.clone(),
+            id: self.id.clone(),
+        })
+    }
+
+    /// Takes the next records; false when there are none now. The future may be dropped and asked for again.
+    pub(crate) async fn more(&mut self, pieces: &mut VecDeque<Piece>) -> bool {
+        let before = pieces.len();
+        loop {
+            if let Some(reading) = &mut self.reading {
+                let chunk = reading.await;
+                self.reading = None;
+                match chunk {
+                    Ok(chunk) => self.take_in(chunk, pieces).await,
+                    Err(panicked) => error!(%panicked, "a read of the ledger failed unexpectedly"),
+                }
+            } else if !self.take_from_memory(pieces) {
+                let walk = self.walk.take();
+                let (inner, id, position) = (self.inner.clone(), self.id.clone(), self.position);
+                self.reading = Some(tokio::task::spawn_blocking(move || {
+                    read(&inner, &id, walk, position)
+                }));
+                continue;
+            } else if pieces.len() == before {
+                return false;
+            }
+            if pieces.len() > before {
+                return true;
+            }
+        }
+    }
+
+    /// What memory has from the position on; false when it begins later and the disk must be read.
+    fn take_from_memory(&mut self, pieces: &mut VecDeque<Piece>) -> bool {
+        let mut foreign = Vec::new();
+        let mut catches_up = false;
+        {
+            let mut state = self.inner.state.lock();
+            if self.position < state.durable {
+                if !state.tail.covers(self.position) {
+                    return false;
+                }
+                let mut bytes = 0;
+                for entry in state.tail.from(self.position) {
+                    if bytes >= FETCH_BYTES {
+                        break;
+                    }
+                    if entry.pipeline == self.id.pipeline {
+                        bytes += entry.batch.memory();
+                        let open = self.open(entry.first.max(self.position)..entry.end);
+                        push(pieces, entry.first, &entry.batch, open);
+                    } else {
+                        foreign.push(entry.first..entry.end);
+                    }
+                    self.position = entry.end;
+                }
+                catches_up = self.walk.take().is_some();
+                state.tail.moved(self.number, self.position);
+            }
+        }
+        for range in foreign {
+            self.inner.cursors.finish(&self.id, range);
+        }
+        if catches_up {
+            // Whoever lost its claim on old records has one on the new ones.
+            self.inner.cursors.set_pins(&self.id, true);
+        }
+        true
+    }
+
+    async fn take_in(&mut self, chunk: Chunk, pieces: &mut VecDeque<Piece>) {
+        for piece in chunk.pieces {
+            let sequences = piece.first..piece.first + piece.range.len() as u64;
+            let open = self.open(sequences);
+            push(
+                pieces,
+                piece.first - piece.range.start as u64,
+                &piece.batch,
+                open,
+            );
+        }
+        for range in chunk.foreign {
+            self.inner.cursors.finish(&self.id, range);
+        }
+        for range in chunk.lost {
+            error!(
+                exporter = %self.id.exporter, pipeline = %self.id.pipeline, first = range.start, end = range.end,
+                "these records are gone from the ledger before this exporter had them"
+            );
+            self.inner.cursors.lose(&self.id, range);
+        }
+        self.position = chunk.position;
+        self.walk = chunk.walk;
+        self.inner
+            .state
+            .lock()
+            .tail
+            .moved(self.number, self.position);
+        if let Some(failure) = chunk.failure {
+            warn!(exporter = %self.id.exporter, error = %failure, "the ledger cannot be read; trying again");
+            tokio::time::sleep(AFTER_FAILURE).await;
+        }
+    }
+
+    /// What of these records is not finished.
+    fn open(&self, sequences: Range<u64>) -> Vec<Range<u64>> {
+        if sequences.start >= self.resumed_below {
+            return std::iter::once(sequences).collect();
+        }
+        self.inner.cursors.open_in(&self.id, sequences)
+    }
+}
+
+impl Drop for LedgerFeed {
+    fn drop(&mut self) {
+        self.inner.state.lock().tail.leave(self.number);
+    }
+}
+
+fn push(
+    pieces: &mut VecDeque<Piece>,
+    first: u64,
+    batch: &Arc<sluice_batch::Batch>,
+    open: Vec<Range<u64>>,
+) {
+    for range in open {
+        pieces.push_back(Piece {
+            first: range.start,
+            batch: batch.clone(),
+            range: (range.start - first) as usize..(range.end - first) as usize,
+        });
+    }
+}
+
+/// Reads the next records of a pipeline from the segments, about [`FETCH_BYTES`] of them.
+fn read(inner: &Arc<Inner>, id: &CursorId, walk: Option<Walk>, position: u64) -> Chunk {
+    let mut walk = walk.unwrap_or_else(|| Walk::from(inner.clone(), position));
+    let mut chunk = Chunk {
+        pieces: Vec::new(),
+        foreign: Vec::new(),
+        lost: Vec::new(),
+        position,
+        walk: None,
+        failure: None,
+    };
+    let mut bytes = 0;
+    while bytes < FETCH_BYTES {
+        let step = match walk.next(|pipeline| pipeline == id.pipeline.as_bytes()) {
+            Ok(Some(step)) => step,
+            Ok(None) => break,
+            Err(failure) => {
+                // The walk is made anew, so it tries the same place again.
+                chunk.failure = Some(failure);
+                return chunk;
+            }
+        };
+        match step {
+            Step::Records { first, batch } => {
+                let start = chunk.position.max(first);
+                let end = first + batch.len() as u64;
+                if start < end {
+                    bytes += batch.memory();
+                    chunk.pieces.push(Piece {
+                        first: start,
+                        range: (start - first) as usize..batch.len(),
+                        batch: Arc::new(batch),
+                    });
+                }
+                chunk.position = end;
+            }
+            Step::Other(range) => {
+                chunk.position = range.end;
+                chunk.foreign.push(range);
+            }
+            Step::Lost(range) => {
+                chunk.position = range.end;
+                chunk.lost.push(range);
+            }
+            // Only asked for by others.
+            Step::Frame(_) => {}
+        }
+        // Much of others' records must not hold up what is settled of ours.
+        if chunk.foreign.len() >= 4096 {
+            break;
+        }
+    }
+    chunk.walk = Some(walk);
+    chunk
+}
+
+struct LedgerLender {
+    inner: Arc<Inner>,
+    id: CursorId,
+}
+
+impl Lender for LedgerLender {
+    fn delivered(&self, sequences: Range<u64>) {
+        self.inner.cursors.finish(&self.id, sequences);
+        self.inner.chores.cursor_moved();
+    }
+
+    fn refused(&self, refusal: Refusal) -> BoxFuture<'_, Result<(), BoxError>> {
+        let (inner, id) = (self.inner.clone(), self.id.clone());
+        Box::pin(async move {
+            let stored = tokio::task::spawn_blocking(move || {
+                let letters: Vec<Letter> = refusal
+                    .sequences
+                    .iter()
+                    .map(|sequence| Letter {
+                        sequence: *sequence,
+                        pipeline: id.pipeline.to_string(),
+                        exporter: id.exporter.to_string(),
+                        signal: String::new(),
+                        reason: refusal.reason.clone(),
+                        attempts: refusal.attempts,
+                        refused_at: inner.clock.now(),
+                        payload: Vec::new(),
+                    })
+                    .collect();
+                inner
+                    .dead_letters
+                    .put(&id.exporter, &letters, &refusal.batch)?;
+                // Only now: a letter is durable before its record counts as finished.
+                for sequence in refusal.sequences {
+                    inner.cursors.finish(&id, sequence..sequence + 1);
+                }
+                inner.chores.cursor_moved();
+                Ok::<(), io::Error>(())
+            });
+            stored.await??;
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,196 @@
+//! What the ledger's threads and its readers share.
+
+use std::collections::{HashSet, VecDeque};
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
+use sluice_batch::{Batch, Signal, Value};
+use tokio::sync::{Notify, oneshot};
+use tracing::error;
+
+use crate::clock::Clock;
+use crate::commit::{Job, Queue};
+use crate::cursors::{CursorId, Cursors};
+use crate::dead_letters::DeadLetters;
+use crate::disk::Disk;
+use crate::format::Damage;
+use crate::frame::Prepared;
+use crate::quarantine;
+use crate::segment::{self, Segment};
+use crate::settings::Settings;
+use crate::tail::Tail;
+use crate::tree::Epoch;
+use crate::walk::Segments;
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) settings: Settings,
+    /// The ledger's id.
+    pub(crate) id: [u8; 16],
+    pub(crate) clock: Clock,
+    pub(crate) queue: Queue,
+    pub(crate) state: Mutex<State>,
+    /// Rung when records become durable.
+    pub(crate) arrived: Arc<Notify>,
+    pub(crate) cursors: Cursors,
+    pub(crate) dead_letters: DeadLetters,
+    pub(crate) chores: Chores,
+    /// Everything below is in a signed checkpoint; `u64::MAX` without integrity.
+    pub(crate) checkpointed: AtomicU64,
+    /// Damaged places that were reported: segment and offset.
+    pub(crate) reported: Mutex<HashSet<(u64, u64)>>,
+    /// Whether the last write failed: senders are turned away and each new one tries to mend it.
+    pub(crate) is_failing: AtomicBool,
+}
+
+/// What changes with every commit.
+#[derive(Debug)]
+pub(crate) struct State {
+    /// The sequence number behind the last durable record.
+    pub(crate) durable: u64,
+    pub(crate) tail: Tail,
+    /// In order; the last may be the one that is written.
+    pub(crate) segments: VecDeque<Segment>,
+    /// The exporters that claimed a cursor.
+    pub(crate) claimed: HashSet<CursorId>,
+}
+
+impl State {
+    /// Bytes of all segments.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.segments.iter().map(|s| s.len).sum()
+    }
+}
+
+impl Inner {
+    /// Bytes that count against `max_bytes`.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.state.lock().bytes() + self.dead_letters.bytes()
+    }
+
+    /// The first sequence number that deleting must spare.
+    pub(crate) fn oldest_needed(&self) -> u64 {
+        let durable = self.state.lock().durable;
+        let cursors = self.cursors.oldest_needed().unwrap_or(durable);
+        cursors.min(self.checkpointed.load(Ordering::Acquire))
+    }
+}
+
+/// The pipeline of records that the ledger itself writes. No exporter reads it.
+pub(crate) const OWN_PIPELINE: &str = "ledger";
+
+impl Inner {
+    /// Puts the beginning of an epoch on record: its first record holds the old checkpoint and the reason.
+    pub(crate) fn tell_epoch(&self, epoch: &Epoch, why: &str, last: Option<String>) {
+        let mut batch = Batch::new(Signal::Logs);
+        let mut record = batch.push_log();
+        record.set_name("audit.epoch");
+        record.set_observed_time(self.clock.now());
+        record.set_body(Value::Str("a new epoch of this log begins"));
+        record.set("audit.log.origin", Value::Str(&epoch.origin()));
+        record.set("audit.epoch.reason", Value::Str(why));
+        if let Some(last) = &last {
+            record.set("audit.epoch.previous_checkpoint", Value::Str(last));
+        }
+        if let Ok(frame) = Prepared::new(OWN_PIPELINE.into(), batch, true) {
+            // Nobody waits for it; a ledger that cannot be written says so itself.
+            let (done, _) = oneshot::channel();
+            self.queue.push(Job {
+                frames: vec![frame],
+                done,
+            });
+        }
+    }
+}
+
+impl Segments for Inner {
+    fn disk(&self) -> &dyn Disk {
+        &*self.disk
+    }
+
+    fn id(&self) -> [u8; 16] {
+        self.id
+    }
+
+    fn locate(&self, sequence: u64) -> (Option<Segment>, u64) {
+        let state = self.state.lock();
+        let at = state.segments.partition_point(|s| s.end <= sequence);
+        (state.segments.get(at).cloned(), state.durable)
+    }
+
+    /// Says once, whoever comes by, what is damaged, and keeps a copy.
+    fn damaged(&self, first: u64, bytes: Range<u64>, why: Damage) {
+        if !self.reported.lock().insert((first, bytes.start)) {
+            return;
+        }
+        let path = segment::path(first);
+        let disk = &*self.disk;
+        let copy = disk.open(&path).and_then(|file| {
+            quarantine::bytes(disk, &path.replace('/', "-"), &*file, bytes.clone())
+        });
+        error!(
+            file = path, from = bytes.start, to = bytes.end, %why, quarantine = copy.ok(),
+            "a part of the ledger is damaged; `sluice verify` tells which records"
+        );
+    }
+}
+
+/// The bell of the thread that stores cursors and deletes segments.
+#[derive(Debug, Default)]
+pub(crate) struct Chores {
+    state: Mutex<Pending>,
+    bell: Condvar,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Pending {
+    pub(crate) cursors: bool,
+    pub(crate) retention: bool,
+    pub(crate) stop: bool,
+}
+
+impl Chores {
+    pub(crate) fn cursor_moved(&self) {
+        self.ring(|p| p.cursors = true);
+    }
+
+    pub(crate) fn segment_sealed(&self) {
+        self.ring(|p| p.retention = true);
+    }
+
+    pub(crate) fn stop(&self) {
+        self.ring(|p| p.stop = true);
+    }
+
+    fn ring(&self, set: impl FnOnce(&mut Pending)) {
+        let mut state = self.state.lock();
+        let was_idle = !(state.cursors || state.retention || state.stop);
+        set(&mut state);
+        if was_idle || state.stop {
+            self.bell.notify_all();
+        }
+    }
+
+    /// Waits for something to do, at most this long; takes it.
+    pub(crate) fn wait(&self, at_most: Duration) -> Pending {
+        let mut state = self.state.lock();
+        if !(state.cursors || state.retention || state.stop) {
+            self.bell.wait_for(&mut state, at_most);
+        }
+        let pending = *state;
+        (state.cursors, state.retention) = (false, false);
+        pending
+    }
+
+    /// Waits this long, less when it is time to stop.
+    pub(crate) fn rest(&self, long: Duration) {
+        let mut state = self.state.lock();
+        if !state.stop {
+            self.bell.wait_while_for(&mut state, |p| !p.stop, long);
+        }
+    }
+}

@@ -1,0 +1,440 @@
+//! The thread that grows the tree and signs checkpoints: at least every minute while records arrive, at every seal, at
+//! start and at a clean stop, and once an hour when nothing happens, so that silence can be proved.
+//!
+//! It works behind the committing thread. What it has in memory can always be made again from the last checkpoint and
+//! the segments; so at any failure it forgets everything and does just that.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use sluice_evidence::{Checkpoint, Hash, Leaf, SigningKey};
+use tracing::{error, info, warn};
+
+use crate::disk;
+use crate::inner::Inner;
+use crate::tree::{self, Epoch, HashFiles, Signed};
+use crate::walk::{Step, Walk};
+
+/// A checkpoint with nothing new, to prove the silence.
+const HEARTBEAT: Duration = Duration::from_secs(3600);
+/// Commits that may wait for the tree before the log waits for it too.
+const BACKLOG: usize = 256;
+/// After a failure it starts over this much later.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+enum Message {
+    Leaves {
+        first: u64,
+        accepted: u64,
+        commitments: Vec<Hash>,
+    },
+    Sealed,
+    Stop,
+}
+
+/// The committing thread's end.
+#[derive(Debug)]
+pub(crate) struct Keeper {
+    messages: SyncSender<Message>,
+    thread: JoinHandle<()>,
+}
+
+impl Keeper {
+    /// Starts it. The tree is brought up to what is durable before the first new leaf.
+    ///
+    /// # Errors
+    /// No thread can be had.
+    pub(crate) fn start(inner: Arc<Inner>, key: SigningKey, base: String) -> io::Result<Self> {
+        let (messages, inbox) = sync_channel(BACKLOG);
+        let thread = std::thread::Builder::new()
+            .name("sluice-tree".into())
+            .spawn(move || Work::new(inner, key, base).run(&inbox))?;
+        Ok(Self { messages, thread })
+    }
+
+    /// The records of one commit.
+    pub(crate) fn add(&self, first: u64, accepted: u64, commitments: Vec<Hash>) {
+        // A thread that is gone has said why; the tree is made again at the next start.
+        let _ = self.messages.send(Message::Leaves {
+            first,
+            accepted,
+            commitments,
+        });
+    }
+
+    pub(crate) fn sealed(&self) {
+        let _ = self.messages.send(Message::Sealed);
+    }
+
+    /// Signs a last checkpoint and ends.
+    pub(crate) fn stop(self) {
+        let _ = self.messages.send(Message::Stop);
+        if self.thread.join().is_err() {
+            error!("the thread that signs checkpoints failed unexpectedly");
+        }
+    }
+}
+
+/// The tree as far as it is known; made anew after a failure.
+struct Tree {
+    epoch: Epoch,
+    key: SigningKey,
+    files: HashFiles,
+    /// Leaves in the newest checkpoint, if there is one of this epoch.
+    signed: Option<u64>,
+}
+
+impl Tree {
+    /// The sequence number of the next leaf.
+    fn next(&self) -> u64 {
+        self.epoch.first + self.files.frontier().size()
+    }
+}
+
+struct Work {
+    inner: Arc<Inner>,
+    key: SigningKey,
+    base: String,
+    tree: Option<Tree>,
+    /// When the tree was given up.
+    failed: Option<Instant>,
+    last_checkpoint: Instant,
+}
+
+impl Work {
+    fn new(inner: Arc<Inner>, key: SigningKey, base: String) -> Self {
+        Self {
+            inner,
+            key,
+            base,
+            tree: None,
+            failed: None,
+            last_checkpoint: Instant::now(),
+        }
+    }
+
+    fn run(mut self, inbox: &Receiver<Message>) {
+        self.attempt(|work| work.resume().and_then(|()| work.checkpoint()));
+        loop {
+            match inbox.recv_timeout(self.until_next()) {
+                Ok(Message::Leaves {
+                    first,
+                    accepted,
+                    commitments,
+                }) => self.attempt(|work| work.add(first, accepted, &commitments)),
+                Ok(Message::Sealed) => self.attempt(Self::checkpoint),
+                Err(RecvTimeoutError::Timeout) => {}
+                Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => break,
+            }
+            if self.tree.is_none() && self.failed.is_none_or(|at| at.elapsed() >= PATIENCE) {
+                self.attempt(|work| work.resume().and_then(|()| work.checkpoint()));
+            }
+            if self.is_due() {
+                self.attempt(Self::checkpoint);
+            }
+        }
+        if self.tree.is_none() {
+            self.attempt(Self::resume);
+        }
+        self.attempt(Self::checkpoint);
+    }
+
+    /// Does a piece of work; after a failure the tree is forgotten and made again later.
+    fn attempt(&mut self, work: impl FnOnce(&mut Self) -> io::Result<()>) {
+        match work(self) {
+            Ok(()) => {}
+            Err(error) => {
+                if self.failed.is_none() {
+                    error!(%error, "the tree of the ledger cannot be written; records are kept and it is made again from them");
+                }
+                self.tree = None;
+                self.failed = Some(Instant::now());
+            }
+        }
+    }
+
+    fn has_new(&self) -> bool {
+        self.tree.as_ref().is_some_and(|t| {
+            t.signed
+                .is_none_or(|signed| t.files.frontier().size() > signed)
+        })
+    }
+
+    fn is_due(&self) -> bool {
+        let every = if self.has_new() {
+            self.inner.settings.checkpoint_every
+        } else {
+            HEARTBEAT
+        };
+        self.tree.is_some() && self.last_checkpoint.elapsed() >= every
+    }
+
+    fn until_next(&self) -> Duration {
+        if self.tree.is_none() {
+            return PATIENCE;
+        }
+        let every = if self.has_new() {
+            self.inner.settings.checkpoint_every
+        } else {
+            HEARTBEAT
+        };
+        every.saturating_sub(self.last_checkpoint.elapsed())
+    }
+
+    fn add(&mut self, first: u64, accepted: u64, commitments: &[Hash]) -> io::Result<()> {
+        // Without a tree they are found in the segments later.
+        let Some(tree) = &mut self.tree else {
+            return Ok(());
+        };
+        for (sequence, commitment) in (first..).zip(commitments) {
+            let next = tree.next();
+            // Read from the segments already, when the tree was made.
+            if sequence < next {
+                continue;
+            }
+            if sequence > next {
+                return Err(io::Error::other(format!(
+                    "record {next} is missing from the tree"
+                )));
+            }
+            let leaf = Leaf {
+                sequence,
+                observed_ns: accepted,
+                commitment: *commitment,
+            };
+            tree.files.push(leaf.hash())?;
+        }
+        Ok(())
+    }
+
+    /// Signs what the tree has become: hashes first, then the checkpoint.
+    fn checkpoint(&mut self) -> io::Result<()> {
+        let Some(tree) = &mut self.tree else {
+            return Ok(());
+        };
+        let disk = &*self.inner.disk;
+        tree.files.sync()?;
+        let size = tree.files.frontier().size();
+        let note = Checkpoint::new(&tree.epoch.origin(), size, tree.files.frontier().root())
+            .and_then(|c| c.sign(&[&tree.key]))
+            .map_err(|error| io::Error::other(error.to_string()))?;
+        let signed = Signed {
+            time: self.inner.clock.now(),
+            first: tree.epoch.first,
+            note: note.to_string(),
+        };
+        let mut line = serde_json::to_vec(&signed)?;
+        line.push(b'\n');
+        append(disk, tree::CHECKPOINTS, &line)?;
+        disk::replace(disk, "", tree::CHECKPOINT, &line)?;
+        tree.signed = Some(size);
+        self.failed = None;
+        self.last_checkpoint = Instant::now();
+        self.inner
+            .checkpointed
+            .store(tree.epoch.first + size, Ordering::Release);
+        let oldest = self.inner.state.lock().segments.front().map(|s| s.first);
+        if let Some(oldest) = oldest.and_then(|oldest| oldest.checked_sub(tree.epoch.first)) {
+            tree.files.prune(oldest)?;
+        }
+        Ok(())
+    }
+
+    /// Makes the tree again: from the newest checkpoint, and from the segments what came after it.
+    fn resume(&mut self) -> io::Result<()> {
+        let disk = self.inner.disk.clone();
+        let stored_end = {
+            let state = self.inner.state.lock();
+            state.segments.back().map_or(0, |s| s.end)
+        };
+        let epoch = Epoch::read(&*disk)?;
+        let signed = newest(&*disk);
+        let (mut tree, mut why) = match (epoch, signed) {
+            (None, None) => (self.begin(1, 0)?, None),
+            (Some(epoch), Some(signed)) => {
+                let key = self.key.renamed(&epoch.origin()).map_err(invalid)?;
+                match reopen(disk.clone(), epoch.clone(), key, &signed, stored_end) {
+                    Ok(tree) => (tree, None),
+                    Err(Reopen::Io(error)) => return Err(error),
+                    Err(Reopen::NewEpoch(why)) => (
+                        self.begin(epoch.number + 1, stored_end)?,
+                        Some((why, Some(signed))),
+                    ),
+                }
+            }
+            // Nothing was ever signed, so nothing binds.
+            (Some(epoch), None) => {
+                let key = self.key.renamed(&epoch.origin()).map_err(invalid)?;
+                let files = HashFiles::empty(disk.clone(), epoch.number)?;
+                (
+                    Tree {
+                        epoch,
+                        key,
+                        files,
+                        signed: None,
+                    },
+                    None,
+                )
+            }
+            (None, Some(signed)) => {
+                let number = signed
+                    .read()
+                    .ok()
+                    .and_then(|c| c.origin().rsplit_once('/')?.1.parse::<u64>().ok());
+                let why = "epoch.json was missing or damaged".to_owned();
+                (
+                    self.begin(number.unwrap_or(0) + 1, stored_end)?,
+                    Some((why, Some(signed))),
+                )
+            }
+        };
+        // What came after the checkpoint. A gap that no checkpoint covers cannot be told from a cut: a new epoch too.
+        let mut walk = Walk::from(self.inner.clone(), tree.next());
+        while let Some(step) = walk.next_frame()? {
+            match step {
+                Step::Frame(frame) => {
+                    for (sequence, commitment) in (frame.head.first..).zip(frame.commitments()?) {
+                        if sequence >= tree.next() {
+                            let leaf = Leaf {
+                                sequence,
+                                observed_ns: frame.head.accepted,
+                                commitment,
+                            };
+                            tree.files.push(leaf.hash())?;
+                        }
+                    }
+                }
+                Step::Lost(range) => {
+                    let gap = format!("records {} to {} are gone", range.start, range.end - 1);
+                    let last = newest(&*disk);
+                    tree = self.begin(tree.epoch.number + 1, range.end)?;
+                    why = Some((gap, last));
+                }
+                Step::Records { .. } | Step::Other(_) => {}
+            }
+        }
+        self.inner.checkpointed.store(
+            tree.epoch.first + tree.signed.unwrap_or(0),
+            Ordering::Release,
+        );
+        if let Some((why, last)) = why {
+            warn!(
+                origin = tree.epoch.origin(),
+                why, "a new epoch of the log begins; the old one is signed no more"
+            );
+            self.inner
+                .tell_epoch(&tree.epoch, &why, last.map(|s| s.note));
+        }
+        self.tree = Some(tree);
+        Ok(())
+    }
+
+    /// A new epoch, stored before anything is signed of it.
+    fn begin(&self, number: u64, first: u64) -> io::Result<Tree> {
+        let epoch = Epoch {
+            base: self.base.clone(),
+            number,
+            first,
+        };
+        let key = self.key.renamed(&epoch.origin()).map_err(invalid)?;
+        let files = HashFiles::empty(self.inner.disk.clone(), number)?;
+        epoch.write(&*self.inner.disk)?;
+        info!(origin = epoch.origin(), key = %key.verifying_key(), "checkpoints of the ledger are signed with this key");
+        Ok(Tree {
+            epoch,
+            key,
+            files,
+            signed: None,
+        })
+    }
+}
+
+enum Reopen {
+    Io(io::Error),
+    NewEpoch(String),
+}
+
+/// The tree as it was signed last, if what is stored still reaches so far and its hashes give the signed root.
+fn reopen(
+    disk: Arc<dyn disk::Disk>,
+    epoch: Epoch,
+    key: SigningKey,
+    signed: &Signed,
+    stored_end: u64,
+) -> Result<Tree, Reopen> {
+    let new_epoch = |why: &str| Err(Reopen::NewEpoch(why.to_owned()));
+    let Ok(checkpoint) = signed.verify(&[key.verifying_key()]) else {
+        // Of the epoch before: this one was begun and nothing is signed of it yet.
+        let files = HashFiles::empty(disk, epoch.number).map_err(Reopen::Io)?;
+        let is_before = signed.read().is_ok_and(|c| c.origin() != epoch.origin());
+        return if is_before {
+            Ok(Tree {
+                epoch,
+                key,
+                files,
+                signed: None,
+            })
+        } else {
+            new_epoch("the newest checkpoint is not signed with this key")
+        };
+    };
+    if epoch.first + checkpoint.size() > stored_end && checkpoint.size() > 0 {
+        return new_epoch("the log is shorter than its newest checkpoint says");
+    }
+    match HashFiles::at(disk, epoch.number, checkpoint.size()) {
+        Ok(files) if files.frontier().root() == checkpoint.root() => Ok(Tree {
+            epoch,
+            key,
+            files,
+            signed: Some(checkpoint.size()),
+        }),
+        Ok(_) => new_epoch("the stored hashes do not give the root that was signed"),
+        Err(_) => new_epoch("the stored hashes cannot be read"),
+    }
+}
+
+/// The newest checkpoint: the file, or the last line of the list when that is damaged.
+fn newest(disk: &dyn disk::Disk) -> Option<Signed> {
+    tree::newest(disk)
+        .ok()
+        .flatten()
+        .or_else(|| tree::checkpoints(disk).ok()?.pop())
+}
+
+fn append(disk: &dyn disk::Disk, path: &str, bytes: &[u8]) -> io::Result<()> {
+    let file = match disk.create(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => disk.open(path)?,
+        created => {
+            let file = created?;
+            disk.sync_directory("")?;
+            file
+        }
+    };
+    // Behind a line that a crash or a failed write has torn, a new one begins.
+    let len = file.len()?;
+    let mut last = [b'\n'];
+    if len > 0 {
+        file.read_at(len - 1, &mut last)?;
+    }
+    if last != *b"\n" {
+        let mut at = len;
+        while at > 0 {
+            file.read_at(at - 1, &mut last)?;
+            if last == *b"\n" {
+                break;
+            }
+            at -= 1;
+        }
+        file.truncate(at)?;
+    }
+    file.append(bytes)?;
+    file.sync()
+}
+
+fn invalid(error: sluice_evidence::KeyError) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, error.to_string())
+}

@@ -1,0 +1,116 @@
+//! Records lent to an exporter for its attempts.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use sluice_batch::Batch;
+use sluice_component::{BoxError, BoxFuture};
+
+/// Whoever lent records and wants to know what became of them.
+pub(crate) trait Lender: Send + Sync {
+    /// These were delivered.
+    fn delivered(&self, sequences: Range<u64>);
+    /// These were refused for good. Ok means that this is on record as durably as the log is.
+    fn refused(&self, records: Refusal) -> BoxFuture<'_, Result<(), BoxError>>;
+}
+
+/// Records that a destination refused for good.
+pub(crate) struct Refusal {
+    pub(crate) sequences: Vec<u64>,
+    /// The records.
+    pub(crate) batch: Batch,
+    pub(crate) reason: String,
+    pub(crate) attempts: u32,
+}
+
+/// Records lent to an exporter. What is not settled when the process ends was not delivered.
+#[derive(Clone)]
+pub struct Lease {
+    lender: Arc<dyn Lender>,
+    /// Which sequence numbers the batch's records have, in its order.
+    runs: Arc<[Range<u64>]>,
+    /// The records.
+    pub batch: Arc<Batch>,
+}
+
+impl fmt::Debug for Lease {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lease")
+            .field("runs", &self.runs)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Lease {
+    pub(crate) fn new(lender: Arc<dyn Lender>, runs: Vec<Range<u64>>, batch: Arc<Batch>) -> Self {
+        Self {
+            lender,
+            runs: runs.into(),
+            batch,
+        }
+    }
+
+    /// The sequence number of the first record.
+    #[must_use]
+    pub fn first(&self) -> u64 {
+        self.runs.first().map_or(0, |r| r.start)
+    }
+
+    /// Settles records that the destination took, by their positions in the batch.
+    pub fn delivered(&self, records: Range<u32>) {
+        for sequences in self.sequences(records) {
+            self.lender.delivered(sequences);
+        }
+    }
+
+    /// Settles records that the destination will never take, with its answer and how often they were tried.
+    ///
+    /// # Errors
+    /// The refusal could not be put on record: the records are still owed.
+    pub async fn refused(
+        &self,
+        records: Range<u32>,
+        reason: &str,
+        attempts: u32,
+    ) -> Result<(), BoxError> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        let refusal = Refusal {
+            sequences: self
+                .sequences(records.clone())
+                .into_iter()
+                .flatten()
+                .collect(),
+            batch: self
+                .batch
+                .slice(records.start as usize..records.end as usize),
+            reason: reason.to_owned(),
+            attempts,
+        };
+        self.lender.refused(refusal).await
+    }
+
+    fn sequences(&self, records: Range<u32>) -> Vec<Range<u64>> {
+        let (mut from, mut left) = (
+            u64::from(records.start),
+            u64::from(records.end.saturating_sub(records.start)),
+        );
+        let mut sequences = Vec::new();
+        for run in self.runs.iter() {
+            let len = run.end - run.start;
+            if from >= len {
+                from -= len;
+                continue;
+            }
+            let take = left.min(len - from);
+            if take > 0 {
+                sequences.push(run.start + from..run.start + from + take);
+            }
+            left -= take;
+            from = 0;
+        }
+        sequences
+    }
+}

@@ -1,0 +1,76 @@
+//! One process at a time.
+
+use std::fs::{self, File};
+use std::io::{self, Read as _, Write as _};
+use std::path::Path;
+
+use rustix::fs::{FlockOperation, flock};
+
+/// A held lock on a ledger's directory; given back when dropped or when the process ends, however it ends.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+/// Why the lock cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Another process has it.
+    #[error(
+        "{directory} is in use by another sluice (process {holder}): stop it, or give this one a directory of its own"
+    )]
+    InUse {
+        /// The directory.
+        directory: String,
+        /// The process that has it, as it wrote down itself.
+        holder: String,
+    },
+    /// The directory cannot be used.
+    #[error("cannot use {directory} for the ledger: {source}")]
+    Io {
+        /// The directory.
+        directory: String,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl Lock {
+    /// Takes the lock on a directory, which is made if it is not there.
+    ///
+    /// # Errors
+    /// [`LockError::InUse`] at once when another process has it.
+    pub fn take(directory: &Path) -> Result<Self, LockError> {
+        let failed = |source| LockError::Io {
+            directory: directory.display().to_string(),
+            source,
+        };
+        fs::create_dir_all(directory).map_err(failed)?;
+        let mut file = fs::OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(directory.join("lock"))
+            .map_err(failed)?;
+        if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+            let mut holder = String::new();
+            // Only for the message.
+            let _ = file.read_to_string(&mut holder);
+            return Err(LockError::InUse {
+                directory: directory.display().to_string(),
+                holder: holder.trim().to_owned(),
+            });
+        }
+        let _ = file.set_len(0);
+        let _ = write!(file, "{}", std::process::id());
+        Ok(Self { _file: file })
+    }
+
+    /// Whether another process holds the lock on this directory.
+    #[must_use]
+    pub fn is_held(directory: &Path) -> bool {
+        File::open(directory.join("lock"))
+            .is_ok_and(|file| flock(&file, FlockOperation::NonBlockingLockShared).is_err())
+    }
+}

@@ -1,0 +1,423 @@
+//! From whatever lies in the directory to a list of segments that can be read and a sequence number to go on with. It
+//! always comes to an end: what is damaged is put aside and reported, never a reason not to start.
+
+use std::io;
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+use tracing::{error, warn};
+
+use crate::disk::{self, Disk};
+use crate::format::{Damage, Header, Key, Kind};
+use crate::quarantine;
+use crate::segment::{self, Found, Scan, Segment};
+
+const META: &str = "ledger.json";
+
+/// `ledger.json`.
+#[derive(Serialize, Deserialize)]
+struct Meta {
+    format: u32,
+    id: String,
+}
+
+/// What was found and what was done about it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// Damage, in the order of the log.
+    pub damages: Vec<DamageReport>,
+}
+
+/// One damaged place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DamageReport {
+    /// The file.
+    pub file: String,
+    /// The bytes, if it is a part of the file.
+    pub bytes: Option<Range<u64>>,
+    /// The sequence numbers that cannot be read, if any are known to be missing.
+    pub sequences: Option<Range<u64>>,
+    /// What is wrong.
+    pub what: String,
+    /// Where a copy was put.
+    pub quarantine: Option<String>,
+}
+
+/// What recovery hands over.
+#[derive(Debug)]
+pub(crate) struct Recovered {
+    pub(crate) id: [u8; 16],
+    pub(crate) segments: Vec<Segment>,
+    pub(crate) report: Report,
+}
+
+/// Reads the directory and mends what can be mended.
+///
+/// # Errors
+/// Only when the directory itself cannot be read or written at all.
+pub(crate) fn recover(disk: &dyn Disk) -> io::Result<Recovered> {
+    disk.create_directory(segment::DIRECTORY)?;
+    disk.sync_directory("")?;
+    let mut firsts: Vec<u64> = disk
+        .list(segment::DIRECTORY)?
+        .iter()
+        .filter_map(|e| segment::first_of(&e.name))
+        .collect();
+    firsts.sort_unstable();
+    let mut report = Report::default();
+    let id = identity(disk, &firsts, &mut report)?;
+    let mut segments: Vec<Segment> = Vec::new();
+    for (i, &first) in firsts.iter().enumerate() {
+        let next = firsts.get(i + 1).copied();
+        let inspected = inspect(disk, first, next, &id, true, &mut report);
+        let segment = match inspected {
+            Ok(segment) => segment,
+            Err(error) => {
+                error!(file = segment::path(first), %error, "a segment of the ledger cannot be read; it is left as it is");
+                report.damages.push(DamageReport {
+                    file: segment::path(first),
+                    bytes: None,
+                    sequences: next.map(|next| first..next),
+                    what: error.to_string(),
+                    quarantine: None,
+                });
+                continue;
+            }
+        };
+        if let Some(before) = segments.last()
+            && before.end < segment.first
+        {
+            missing(before.end..segment.first, &mut report);
+        }
+        if segment.first == segment.end {
+            // Nothing acknowledged was ever in it, and its name is needed again.
+            remove_empty(disk, first);
+            continue;
+        }
+        segments.push(segment);
+    }
+    Ok(Recovered {
+        id,
+        segments,
+        report,
+    })
+}
+
+/// What lies in the directory, without changing anything.
+///
+/// # Errors
+/// Of the file system.
+pub(crate) fn look(disk: &dyn Disk) -> io::Result<Recovered> {
+    let mut firsts: Vec<u64> = disk
+        .list(segment::DIRECTORY)?
+        .iter()
+        .filter_map(|e| segment::first_of(&e.name))
+        .collect();
+    firsts.sort_unstable();
+    let mut report = Report::default();
+    let id = read_identity(disk, &firsts)?.unwrap_or_default();
+    let mut segments: Vec<Segment> = Vec::new();
+    for (i, &first) in firsts.iter().enumerate() {
+        match inspect(
+            disk,
+            first,
+            firsts.get(i + 1).copied(),
+            &id,
+            false,
+            &mut report,
+        ) {
+            Ok(segment) => {
+                if let Some(before) = segments.last()
+                    && before.end < segment.first
+                {
+                    missing(before.end..segment.first, &mut report);
+                }
+                segments.push(segment);
+            }
+            Err(error) => report.damages.push(DamageReport {
+                file: segment::path(first),
+                bytes: None,
+                sequences: None,
+                what: error.to_string(),
+                quarantine: None,
+            }),
+        }
+    }
+    Ok(Recovered {
+        id,
+        segments,
+        report,
+    })
+}
+
+fn missing(sequences: Range<u64>, report: &mut Report) {
+    report.damages.push(DamageReport {
+        file: segment::path(sequences.start),
+        bytes: None,
+        sequences: Some(sequences),
+        what: "these records are missing between two segments".into(),
+        quarantine: None,
+    });
+}
+
+fn remove_empty(disk: &dyn Disk, first: u64) {
+    let removed = disk
+        .remove(&segment::path(first))
+        .and_then(|()| disk.sync_directory(segment::DIRECTORY));
+    if let Err(error) = removed {
+        warn!(file = segment::path(first), %error, "an empty segment stays behind");
+    }
+}
+
+fn read_identity(disk: &dyn Disk, firsts: &[u64]) -> io::Result<Option<[u8; 16]>> {
+    let stored = disk::read(disk, META, 4096)
+        .ok()
+        .and_then(|bytes| serde_json::from_slice::<Meta>(&bytes).ok())
+        .and_then(|meta| uuid::Uuid::parse_str(&meta.id).ok())
+        .map(uuid::Uuid::into_bytes);
+    if stored.is_some() {
+        return Ok(stored);
+    }
+    // Every segment says it too.
+    for &first in firsts {
+        let bytes = disk::read_prefix(disk, &segment::path(first), crate::format::HEADER)?;
+        if let Ok(header) = Header::decode(&bytes) {
+            return Ok(Some(header.ledger));
+        }
+    }
+    Ok(None)
+}
+
+/// The ledger's id; a new one for a new ledger.
+fn identity(disk: &dyn Disk, firsts: &[u64], report: &mut Report) -> io::Result<[u8; 16]> {
+    let is_stored = disk::read(disk, META, 4096)
+        .is_ok_and(|bytes| serde_json::from_slice::<Meta>(&bytes).is_ok());
+    let known = read_identity(disk, firsts)?;
+    if let Some(id) = known
+        && is_stored
+    {
+        return Ok(id);
+    }
+    let id = known.unwrap_or_else(|| uuid::Uuid::new_v4().into_bytes());
+    if !firsts.is_empty() {
+        report.damages.push(DamageReport {
+            file: META.into(),
+            bytes: None,
+            sequences: None,
+            what: "it was missing or damaged, and was made again from the segments".into(),
+            quarantine: None,
+        });
+    }
+    let meta = Meta {
+        format: crate::format::VERSION,
+        id: uuid::Uuid::from_bytes(id).hyphenated().to_string(),
+    };
+    let bytes = serde_json::to_vec(&meta).map_err(io::Error::other)?;
+    disk::replace(disk, "", META, &bytes)?;
+    Ok(id)
+}
+
+/// One segment: as its seal says, or as a scan of all its frames finds it. With `mend`, a torn tail is cut off and the
+/// segment is sealed.
+fn inspect(
+    disk: &dyn Disk,
+    first: u64,
+    next: Option<u64>,
+    id: &[u8; 16],
+    mend: bool,
+    report: &mut Report,
+) -> io::Result<Segment> {
+    let path = segment::path(first);
+    let file = disk.open(&path)?;
+    let len = file.len()?;
+    if let Some(sealed) = Segment::sealed(&*file, first, Key::of(id))?
+        && next.is_none_or(|next| sealed.end <= next)
+    {
+        return Ok(sealed);
+    }
+    let mut scan = match Scan::open(disk, first, id, len) {
+        Ok(scan) => scan,
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+            if len > 0 {
+                report.damages.push(DamageReport {
+                    file: path.clone(),
+                    bytes: None,
+                    sequences: None,
+                    what: error.to_string(),
+                    quarantine: None,
+                });
+            }
+            Scan::open_damaged(disk, first, id)?
+        }
+        Err(error) => return Err(error),
+    };
+    let limit = next.unwrap_or(u64::MAX);
+    let mut segment = Segment::new(first, 0);
+    segment.len = scan.at();
+    // Damage that may be the torn tail, until a good frame follows.
+    let mut pending: Option<(u64, Damage)> = None;
+    while let Some(found) = scan.next()? {
+        match found {
+            Found::Damaged { bytes, why } => {
+                pending.get_or_insert((bytes.start, why));
+            }
+            Found::Frame { at, head } if head.kind == Kind::Seal => {
+                // A seal that is not the file's end, or whose numbers are wrong: the frames are what counts.
+                scan.skip(&head);
+                if pending.is_none() && head.end() == segment.end {
+                    segment.len = at + crate::format::HEAD as u64;
+                    segment.is_sealed = true;
+                }
+            }
+            Found::Frame { at, head } => {
+                let is_in_order = head.first >= segment.end && head.end() <= limit;
+                let whole = scan.read(&head)?;
+                if head.end() > limit && head.first >= segment.end {
+                    // What a failed commit left behind: the next segment begins in its place.
+                    pending.get_or_insert((at, Damage("a frame that was never acknowledged")));
+                    continue;
+                }
+                match whole {
+                    Ok(_) if is_in_order => {
+                        if let Some((start, why)) = pending.take() {
+                            damaged_middle(
+                                disk,
+                                &path,
+                                &*file,
+                                start..at,
+                                segment.end..head.first,
+                                why,
+                                mend,
+                                report,
+                            );
+                        } else if head.first > segment.end {
+                            damaged_middle(
+                                disk,
+                                &path,
+                                &*file,
+                                at..at,
+                                segment.end..head.first,
+                                Damage("records are missing before this frame"),
+                                mend,
+                                report,
+                            );
+                        }
+                        segment.len = at;
+                        let len = (crate::format::HEAD + head.body_len()) as u64;
+                        segment.add(head.end(), len, head.accepted, (head.from, head.to));
+                        segment.is_sealed = false;
+                    }
+                    Ok(_) => {
+                        pending.get_or_insert((at, Damage("a frame out of its order")));
+                    }
+                    Err(why) => {
+                        pending.get_or_insert((at, why));
+                    }
+                }
+            }
+        }
+    }
+    if let Some((start, why)) = pending {
+        torn_tail(disk, &path, &*file, start..len, why, mend, report);
+    }
+    if mend && !segment.is_sealed && segment.end > segment.first {
+        seal(&*file, &mut segment, id);
+    }
+    Ok(segment)
+}
+
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one call's worth of facts for one report"
+)]
+fn damaged_middle(
+    disk: &dyn Disk,
+    path: &str,
+    file: &dyn disk::File,
+    bytes: Range<u64>,
+    sequences: Range<u64>,
+    why: Damage,
+    mend: bool,
+    report: &mut Report,
+) {
+    let copy = mend
+        .then(|| keep(disk, path, file, bytes.clone()))
+        .flatten();
+    error!(
+        file = path, from = bytes.start, to = bytes.end, first = sequences.start, end = sequences.end, %why,
+        "a part of the ledger is damaged; these records cannot be read any more"
+    );
+    report.damages.push(DamageReport {
+        file: path.to_owned(),
+        bytes: Some(bytes),
+        sequences: Some(sequences),
+        what: why.to_string(),
+        quarantine: copy,
+    });
+}
+
+/// Cuts what follows the last good frame. It may have been acknowledged and have rotted since, so it is kept and told.
+fn torn_tail(
+    disk: &dyn Disk,
+    path: &str,
+    file: &dyn disk::File,
+    bytes: Range<u64>,
+    why: Damage,
+    mend: bool,
+    report: &mut Report,
+) {
+    let copy = mend
+        .then(|| keep(disk, path, file, bytes.clone()))
+        .flatten();
+    if copy.is_some()
+        && let Err(error) = file.truncate(bytes.start).and_then(|()| file.sync())
+    {
+        warn!(file = path, %error, "the torn end of a segment cannot be cut off; it is passed over");
+    }
+    if mend {
+        warn!(
+            file = path, bytes = bytes.end - bytes.start, quarantine = copy, %why,
+            "the last write to the ledger was not whole: it was cut off and put aside"
+        );
+    }
+    report.damages.push(DamageReport {
+        file: path.to_owned(),
+        bytes: Some(bytes),
+        sequences: None,
+        what: format!("torn end: {why}"),
+        quarantine: copy,
+    });
+}
+
+fn keep(disk: &dyn Disk, path: &str, file: &dyn disk::File, bytes: Range<u64>) -> Option<String> {
+    if bytes.is_empty() {
+        return None;
+    }
+    let name = path.replace('/', "-");
+    match quarantine::bytes(disk, &name, file, bytes) {
+        Ok(copy) => Some(copy),
+        Err(error) => {
+            warn!(file = path, %error, "damaged bytes cannot be put aside; they stay where they are");
+            None
+        }
+    }
+}
+
+/// Seals a segment that an ended process left open, so that the next start need not scan it.
+fn seal(file: &dyn disk::File, segment: &mut Segment, id: &[u8; 16]) {
+    // Only right behind the last good frame: what could not be cut off stays unsealed and is scanned again.
+    let is_at_end = file.len().is_ok_and(|len| len == segment.len);
+    if !is_at_end {
+        return;
+    }
+    let seal = segment.seal(segment.accepted).encode(Key::of(id));
+    match file.append(&seal).and_then(|()| file.sync()) {
+        Ok(()) => {
+            segment.len += seal.len() as u64;
+            segment.is_sealed = true;
+        }
+        Err(error) => {
+            warn!(%error, "a segment cannot be sealed; it is scanned again at the next start")
+        }
+    }
+}

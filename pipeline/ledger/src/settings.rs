@@ -1,0 +1,100 @@
+//! What an operator may decide about the ledger.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// `service.ledger`, with its defaults.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Where it lies.
+    pub directory: PathBuf,
+    /// When a sender's OK may be given.
+    pub fsync: Fsync,
+    /// Bytes of segments and dead letters at most. Default 20 GiB.
+    pub max_bytes: u64,
+    /// A segment is sealed once it has this many bytes. Default 64 MiB.
+    pub segment_bytes: u64,
+    /// How long delivered records stay.
+    pub retention: Retention,
+    /// What happens at `max_bytes`.
+    pub on_full: OnFull,
+    /// Whether records become leaves of a signed tree.
+    pub integrity: Integrity,
+    /// The log's identity in checkpoints, without its epoch. Default: made from the host's name.
+    pub origin: Option<String>,
+    /// The file with the signing key. Default: one made at first start, in the directory.
+    pub key: Option<PathBuf>,
+    /// Longest time between two checkpoints while records arrive. Default 60 s.
+    pub checkpoint_every: Duration,
+    /// Bytes of recent records kept in memory for exporters that keep up. Default 32 MiB.
+    pub cache_bytes: usize,
+    /// How long a removed exporter's cursor keeps segments. Default 24 h.
+    pub orphan_grace: Duration,
+}
+
+impl Settings {
+    /// The defaults for a ledger in `directory`.
+    #[must_use]
+    pub fn new(directory: impl Into<PathBuf>) -> Self {
+        Self {
+            directory: directory.into(),
+            fsync: Fsync::Always,
+            max_bytes: 20 << 30,
+            segment_bytes: 64 << 20,
+            retention: Retention::default(),
+            on_full: OnFull::Refuse,
+            integrity: Integrity::Record,
+            origin: None,
+            key: None,
+            checkpoint_every: Duration::from_secs(60),
+            cache_bytes: 32 << 20,
+            orphan_grace: Duration::from_secs(24 * 3600),
+        }
+    }
+}
+
+/// When records are forced to the disk. An OK always waits for that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fsync {
+    /// As soon as the disk is free: all requests that came meanwhile share one.
+    Always,
+    /// At most once in this time: fewer writes to the disk, later answers.
+    Every(Duration),
+}
+
+/// How long delivered records stay, for replay, export and proof. What comes first ends it; records that some exporter
+/// still needs stay whatever this says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// Default 7 days.
+    pub time: Duration,
+    /// Default 10 GiB.
+    pub bytes: u64,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self {
+            time: Duration::from_secs(7 * 24 * 3600),
+            bytes: 10 << 30,
+        }
+    }
+}
+
+/// What happens when the ledger is full of records that some exporter still needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnFull {
+    /// Senders are told to try again.
+    Refuse,
+    /// The exporter furthest behind loses its claim on the oldest records; that is logged and counted.
+    DetachExporter,
+}
+
+/// Whether records become leaves of a signed tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Integrity {
+    /// Yes: `sluice verify` can tell what was changed.
+    Record,
+    /// No: checksums tell accidents, not intent.
+    Off,
+}

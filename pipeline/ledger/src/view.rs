@@ -1,0 +1,176 @@
+//! A ledger looked at from outside: running or not, without a lock, changing nothing.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use crate::cursors::{CursorId, Cursors, State as CursorState};
+use crate::dead_letters::DeadLetters;
+use crate::disk::{Disk, RealDisk};
+use crate::format::{Damage, Key};
+use crate::frame::Frame;
+use crate::recovery::{self, DamageReport, Report};
+use crate::segment::{self, Segment};
+use crate::tree::{self, Epoch, HashFiles, Signed};
+use crate::walk::{Segments, Step, Walk};
+
+/// A ledger as it is when it is looked at. What a running process appends later is not seen.
+#[derive(Clone, Debug)]
+pub struct View {
+    log: Arc<Stored>,
+    report: Report,
+}
+
+#[derive(Debug)]
+struct Stored {
+    disk: Arc<dyn Disk>,
+    id: [u8; 16],
+    segments: Vec<Segment>,
+    damages: Mutex<Vec<DamageReport>>,
+}
+
+/// What stands next in the log.
+#[derive(Debug)]
+pub enum Entry {
+    /// Records, as they are stored.
+    Frame(Frame),
+    /// Records that are damaged or missing.
+    Lost(Range<u64>),
+}
+
+impl View {
+    /// Looks at the ledger in a directory.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::NotFound`] when there is none; others of the file system.
+    pub fn open(directory: &Path) -> io::Result<Self> {
+        Self::open_on(Arc::new(RealDisk::new(directory)))
+    }
+
+    /// Looks at the ledger on a disk of the caller's.
+    ///
+    /// # Errors
+    /// As [`View::open`].
+    pub fn open_on(disk: Arc<dyn Disk>) -> io::Result<Self> {
+        let recovered = recovery::look(&*disk)?;
+        Ok(Self {
+            log: Arc::new(Stored {
+                disk,
+                id: recovered.id,
+                segments: recovered.segments,
+                damages: Mutex::default(),
+            }),
+            report: recovered.report,
+        })
+    }
+
+    /// What is damaged, as far as the segments' ends show it. The frames of a sealed segment are checked when they are
+    /// read: see [`View::damages`].
+    #[must_use]
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// What reading found damaged until now.
+    #[must_use]
+    pub fn damages(&self) -> Vec<DamageReport> {
+        self.log.damages.lock().clone()
+    }
+
+    /// The segments, oldest first.
+    #[must_use]
+    pub fn segments(&self) -> &[Segment] {
+        &self.log.segments
+    }
+
+    /// The records that are kept: the first one's sequence number, and the one behind the last.
+    #[must_use]
+    pub fn sequences(&self) -> Range<u64> {
+        let first = self.log.segments.first().map_or(0, |s| s.first);
+        first..self.log.segments.last().map_or(first, |s| s.end)
+    }
+
+    /// Everything from record `from` on, in order.
+    pub fn entries(&self, from: u64) -> impl Iterator<Item = io::Result<Entry>> + use<> {
+        let from = from.max(self.sequences().start);
+        let mut walk = Walk::from(self.log.clone(), from);
+        std::iter::from_fn(move || {
+            let step = walk.next_frame().transpose()?;
+            Some(step.map(|step| match step {
+                Step::Frame(frame) => Entry::Frame(frame),
+                Step::Lost(range) | Step::Other(range) => Entry::Lost(range),
+                Step::Records { first, batch } => Entry::Lost(first..first + batch.len() as u64),
+            }))
+        })
+    }
+
+    /// The exporters' cursors as they are stored.
+    ///
+    /// # Errors
+    /// Of the file system.
+    pub fn cursors(&self) -> io::Result<BTreeMap<CursorId, CursorState>> {
+        Cursors::look(&*self.log.disk)
+    }
+
+    /// The dead letters as they are stored. Only for reading.
+    ///
+    /// # Errors
+    /// Of the file system.
+    pub fn dead_letters(&self) -> io::Result<DeadLetters> {
+        DeadLetters::look(self.log.disk.clone(), Key::of(&self.log.id))
+    }
+
+    /// Which log this is, if it has a tree.
+    ///
+    /// # Errors
+    /// Of the file system.
+    pub fn epoch(&self) -> io::Result<Option<Epoch>> {
+        Epoch::read(&*self.log.disk)
+    }
+
+    /// All signed checkpoints, oldest first.
+    ///
+    /// # Errors
+    /// Of the file system; [`io::ErrorKind::InvalidData`] names the first that is damaged.
+    pub fn checkpoints(&self) -> io::Result<Vec<Signed>> {
+        tree::checkpoints(&*self.log.disk)
+    }
+
+    /// The stored hashes of an epoch.
+    #[must_use]
+    pub fn hashes(&self, epoch: u64) -> HashFiles {
+        HashFiles::view(self.log.disk.clone(), epoch)
+    }
+}
+
+impl Segments for Stored {
+    fn disk(&self) -> &dyn Disk {
+        &*self.disk
+    }
+
+    fn id(&self) -> [u8; 16] {
+        self.id
+    }
+
+    fn locate(&self, sequence: u64) -> (Option<Segment>, u64) {
+        let at = self.segments.partition_point(|s| s.end <= sequence);
+        (
+            self.segments.get(at).cloned(),
+            self.segments.last().map_or(0, |s| s.end),
+        )
+    }
+
+    fn damaged(&self, first: u64, bytes: Range<u64>, why: Damage) {
+        self.damages.lock().push(DamageReport {
+            file: segment::path(first),
+            bytes: Some(bytes),
+            sequences: None,
+            what: why.to_string(),
+            quarantine: None,
+        });
+    }
+}
