@@ -1,5 +1,6 @@
 //! The `sluice` program.
 
+mod admin;
 mod args;
 mod components;
 mod exit;

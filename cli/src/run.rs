@@ -6,8 +6,10 @@ use anyhow::Context as _;
 use sluice_component::Severity;
 use sluice_config::{Diagnostic, Diagnostics, Ledger, Plan, Telemetry};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use crate::admin;
 use crate::args::RunArguments;
 use crate::exit::Exit;
 use crate::logs;
@@ -65,11 +67,18 @@ async fn serve(plan: Plan, drain: Duration) -> anyhow::Result<()> {
     let pipelines = plan.pipelines.len();
     let mut running = sluice_engine::start(&plan, sluice_engine::Options::default())?;
     info!(pipelines, "running");
+    let operators = CancellationToken::new();
+    if let Ledger::Disk(block) = &plan.ledger {
+        let (control, stop) = (running.control(), operators.clone());
+        let directory = sluice_engine::ledger_settings(block).directory;
+        tokio::spawn(async move { admin::serve(control, &directory, stop).await });
+    }
 
     tokio::select! {
         () = signals.next() => {}
         failure = running.failed() => anyhow::bail!(failure),
     }
+    operators.cancel();
     info!(
         seconds = drain.as_secs(),
         "draining; a second signal ends it"

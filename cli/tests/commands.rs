@@ -81,11 +81,11 @@ fn a_wrong_file_is_78_and_shows_every_error_with_its_place() {
 
 #[test]
 fn run_refuses_a_wrong_file_with_78() {
-    let wrong = GOOD.replace("ledger: none", "ledger: {directory: /tmp}");
+    let wrong = GOOD.replace("ledger: none", "ledger: nowhere");
     let (code, _, err) = on_file(&["run"], &wrong, &[]);
     assert_eq!(code, 78);
     assert!(
-        err.contains("write `ledger: none`") && err.contains("not started: 1 error"),
+        err.contains("a mapping or `none`, not `nowhere`") && err.contains("not started: 1 error"),
         "{err}"
     );
     let (code, _, err) = on_file(&["run", "--log-format", "json"], &wrong, &[]);
@@ -93,7 +93,7 @@ fn run_refuses_a_wrong_file_with_78() {
     let line: serde_json::Value = serde_json::from_str(err.trim()).expect("one JSON line");
     assert_eq!(
         (line["level"].as_str(), line["place"].as_str()),
-        (Some("ERROR"), Some("FILE:10:3"))
+        (Some("ERROR"), Some("FILE:10:11"))
     );
 }
 

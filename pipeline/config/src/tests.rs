@@ -1,4 +1,5 @@
 mod fake;
+mod ledger;
 mod messages;
 mod reading;
 mod robust;

@@ -69,7 +69,7 @@ pub(crate) async fn run(
 }
 
 /// Tries until every record of the lease is settled, or until no further attempt is to begin.
-async fn deliver(destination: Arc<Destination>, lease: Lease, stop: CancellationToken) {
+pub(crate) async fn deliver(destination: Arc<Destination>, lease: Lease, stop: CancellationToken) {
     let retry = destination.delivery.retry;
     let started = Instant::now();
     let mut backoff = Backoff::new(retry);

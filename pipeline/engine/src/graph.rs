@@ -20,6 +20,7 @@ use crate::health::Health;
 use crate::ledger;
 use crate::pace::Pace;
 use crate::path::Path;
+use crate::replay::Control;
 use crate::sink::Sink;
 use crate::sockets::BoundSockets;
 
@@ -57,7 +58,7 @@ pub struct Running {
     stop_loops: Stop,
     /// Of the pipelines, without a ledger.
     logs: Vec<Log>,
-    ledger: Option<Ledger>,
+    control: Control,
     destinations: Vec<Arc<Destination>>,
 }
 
@@ -92,17 +93,7 @@ struct Built {
 /// # Errors
 /// [`StartError`] names the component that could not be built.
 pub fn start(plan: &Plan, options: Options) -> Result<Running, StartError> {
-    let ledger = ledger::open(&plan.ledger)?;
-    let built = build(plan, options, ledger.as_ref())?;
-    let mut running = Running {
-        receivers: JoinSet::new(),
-        loops: JoinSet::new(),
-        stop_receivers: CancellationToken::new(),
-        stop_loops: Stop::default(),
-        logs: Vec::new(),
-        ledger,
-        destinations: built.destinations,
-    };
+    let (mut running, built) = prepare(plan, options, true)?;
     let mut loops = Vec::new();
     for (path, destinations) in &built.paths {
         for (destination, batching) in destinations {
@@ -116,18 +107,19 @@ pub fn start(plan: &Plan, options: Options) -> Result<Running, StartError> {
             running.logs.push(log.clone());
         }
     }
-    if let Some(ledger) = &running.ledger {
+    if let Some(ledger) = &running.control.ledger {
         ledger.all_claimed().map_err(ledger::unusable)?;
         ledger::remember(ledger, built.paths.iter().map(|(path, _)| &**path));
     }
     for (destination, reader, batching) in loops {
-        running.loops.spawn(delivery::run(
-            destination,
-            reader,
-            batching,
-            running.stop_loops.clone(),
-        ));
+        let stop = running.stop_loops.clone();
+        running
+            .loops
+            .spawn(delivery::run(destination, reader, batching, stop));
     }
+    running
+        .loops
+        .spawn(ledger::retry_wanted(running.control.clone()));
     for (id, receiver, outlet) in built.receivers {
         let work = receiver.run(outlet, running.stop_receivers.clone());
         running.receivers.spawn(async move { (id, work.await) });
@@ -135,7 +127,48 @@ pub fn start(plan: &Plan, options: Options) -> Result<Running, StartError> {
     Ok(running)
 }
 
-fn build(plan: &Plan, options: Options, ledger: Option<&Ledger>) -> Result<Built, StartError> {
+/// Builds the exporters of a graph and opens its ledger, and starts nothing: for replay while no other process runs.
+///
+/// # Errors
+/// As [`start`].
+pub fn start_idle(plan: &Plan, options: Options) -> Result<Running, StartError> {
+    Ok(prepare(plan, options, false)?.0)
+}
+
+fn prepare(
+    plan: &Plan,
+    options: Options,
+    with_receivers: bool,
+) -> Result<(Running, Built), StartError> {
+    let ledger = ledger::open(&plan.ledger)?;
+    let built = build(plan, options, ledger.as_ref(), with_receivers)?;
+    let ends = built.paths.iter().flat_map(|(path, ends)| {
+        let ends = ends.iter();
+        ends.map(|(destination, _)| (path.clone(), destination.clone()))
+    });
+    let stop_loops = Stop::default();
+    let running = Running {
+        receivers: JoinSet::new(),
+        loops: JoinSet::new(),
+        stop_receivers: CancellationToken::new(),
+        logs: Vec::new(),
+        control: Control {
+            ledger,
+            ends: Arc::new(ends.collect()),
+            stop: stop_loops.soon.clone(),
+        },
+        stop_loops,
+        destinations: built.destinations.clone(),
+    };
+    Ok((running, built))
+}
+
+fn build(
+    plan: &Plan,
+    options: Options,
+    ledger: Option<&Ledger>,
+    with_receivers: bool,
+) -> Result<Built, StartError> {
     let sockets: Arc<dyn Sockets> = Arc::new(BoundSockets::default());
     let mut extensions = HashMap::new();
     let context = |id: &ComponentId, extensions: &Arc<HashMap<_, _>>| BuildContext {
@@ -238,7 +271,7 @@ fn build(plan: &Plan, options: Options, ledger: Option<&Ledger>) -> Result<Built
                 (destination.clone(), batching)
             });
         paths.push((path.clone(), ends.collect()));
-        for id in &pipeline.receivers {
+        for id in pipeline.receivers.iter().filter(|_| with_receivers) {
             paths_of.entry(id).or_default().push(path.clone());
         }
     }
@@ -276,6 +309,12 @@ impl Running {
         }
     }
 
+    /// What an operator can do with it.
+    #[must_use]
+    pub fn control(&self) -> Control {
+        self.control.clone()
+    }
+
     /// The destinations with their counts and states.
     pub fn health(&self) -> impl Iterator<Item = (&str, &Arc<Health>)> {
         self.destinations
@@ -293,7 +332,7 @@ impl Running {
         // sent, the rest for telling those whose records are still owed to try again.
         let enough = Instant::now() + within / 2;
         self.join_receivers(enough).await;
-        let complete = match self.ledger.clone() {
+        let complete = match self.control.ledger.clone() {
             Some(ledger) => {
                 self.rest(&ledger, deadline).await;
                 true
@@ -303,7 +342,7 @@ impl Running {
         self.join_receivers(deadline).await;
         self.stop_loops.now.cancel();
         while self.loops.join_next().await.is_some() {}
-        if let Some(ledger) = self.ledger.take() {
+        if let Some(ledger) = self.control.ledger.take() {
             // It waits for the disk.
             let _ = tokio::task::spawn_blocking(move || ledger.close()).await;
         }

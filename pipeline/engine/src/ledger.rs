@@ -2,6 +2,7 @@
 //! stages that remember what was delivered.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use sluice_component::{BuildError, Stage};
 use sluice_config::{FsyncRule, IntegrityRule, LedgerBlock, OnFullRule};
@@ -10,6 +11,7 @@ use tracing::{info, warn};
 
 use crate::graph::StartError;
 use crate::path::Path;
+use crate::replay::{Control, Progress};
 
 /// Where a ledger lies unless the file says otherwise.
 pub const DEFAULT_DIRECTORY: &str = "sluice-ledger";
@@ -119,6 +121,34 @@ pub(crate) fn remember<'p>(ledger: &Ledger, paths: impl Iterator<Item = &'p Path
         Ok(()) => {}
         Err(error) => {
             warn!(%error, "the memory of delivered ids could not be made again; duplicates of recent records may pass")
+        }
+    }
+}
+
+/// Sends the dead letters again that someone marked while no process ran.
+pub(crate) async fn retry_wanted(control: Control) {
+    let Some(ledger) = control.ledger.clone() else {
+        return;
+    };
+    for exporter in control.exporters() {
+        let wanted = ledger.dead_letters().wanted(&exporter);
+        if wanted.is_empty() {
+            continue;
+        }
+        let (letters, progress) = (wanted.len(), Arc::new(Progress::default()));
+        let stop = control.stop.clone();
+        match control
+            .retry(&exporter, wanted, progress.clone(), stop)
+            .await
+        {
+            Ok(()) => info!(
+                exporter,
+                letters,
+                delivered = progress.delivered(),
+                refused = progress.refused(),
+                "dead letters were sent again"
+            ),
+            Err(error) => warn!(exporter, %error, "dead letters cannot be sent again"),
         }
     }
 }

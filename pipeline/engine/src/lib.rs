@@ -15,12 +15,14 @@ mod health;
 mod ledger;
 mod pace;
 mod path;
+mod replay;
 mod sink;
 mod sockets;
 
 #[cfg(test)]
 mod tests;
 
-pub use graph::{Options, Running, StartError, start};
+pub use graph::{Options, Running, StartError, start, start_idle};
 pub use health::{Health, State};
 pub use ledger::{DEFAULT_DIRECTORY, settings as ledger_settings};
+pub use replay::{Control, MARK as REPLAY_MARK, Progress, Replay, ReplayError};

@@ -173,7 +173,7 @@ impl DeadLetters {
         let entries = letters.iter().enumerate().map(|(i, letter)| {
             let mut payload = Vec::new();
             batch.encode_record_into(i, &mut payload);
-            Entry::of(letter, batch.signal(), payload)
+            Entry::of(letter, payload)
         });
         self.write(exporter, entries.collect())
     }

@@ -267,6 +267,30 @@ fn read(inner: &Arc<Inner>, id: &CursorId, walk: Option<Walk>, position: u64) ->
     chunk
 }
 
+/// Puts refused records on record as dead letters, durably.
+pub(crate) fn put_letters(
+    inner: &Inner,
+    pipeline: &str,
+    exporter: &Arc<str>,
+    refusal: &Refusal,
+) -> io::Result<()> {
+    let letters: Vec<Letter> = refusal
+        .sequences
+        .iter()
+        .map(|sequence| Letter {
+            sequence: *sequence,
+            pipeline: pipeline.to_owned(),
+            exporter: exporter.to_string(),
+            signal: refusal.batch.signal().name().to_owned(),
+            reason: refusal.reason.clone(),
+            attempts: refusal.attempts,
+            refused_at: inner.clock.now(),
+            payload: Vec::new(),
+        })
+        .collect();
+    inner.dead_letters.put(exporter, &letters, &refusal.batch)
+}
+
 struct LedgerLender {
     inner: Arc<Inner>,
     id: CursorId,
@@ -282,23 +306,7 @@ impl Lender for LedgerLender {
         let (inner, id) = (self.inner.clone(), self.id.clone());
         Box::pin(async move {
             let stored = tokio::task::spawn_blocking(move || {
-                let letters: Vec<Letter> = refusal
-                    .sequences
-                    .iter()
-                    .map(|sequence| Letter {
-                        sequence: *sequence,
-                        pipeline: id.pipeline.to_string(),
-                        exporter: id.exporter.to_string(),
-                        signal: String::new(),
-                        reason: refusal.reason.clone(),
-                        attempts: refusal.attempts,
-                        refused_at: inner.clock.now(),
-                        payload: Vec::new(),
-                    })
-                    .collect();
-                inner
-                    .dead_letters
-                    .put(&id.exporter, &letters, &refusal.batch)?;
+                put_letters(&inner, &id.pipeline, &id.exporter, &refusal)?;
                 // Only now: a letter is durable before its record counts as finished.
                 for sequence in refusal.sequences {
                     inner.cursors.finish(&id, sequence..sequence + 1);

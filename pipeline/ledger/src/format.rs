@@ -18,7 +18,7 @@ pub(crate) const HEAD: usize = 112;
 /// A frame's payload is never longer: requests end at 2 GiB.
 pub(crate) const MAX_PAYLOAD: u32 = i32::MAX as u32;
 /// A pipeline's name is never longer.
-pub(crate) const MAX_NAME: usize = 1024;
+pub(crate) const MAX_NAME: usize = 8192;
 
 const MAGIC: [u8; 8] = *b"SLUICELG";
 /// Opens each frame, so that the next whole one can be found behind a damaged one.

@@ -8,7 +8,7 @@ use sluice_batch::Batch;
 use sluice_component::{BoxError, BoxFuture};
 
 /// Whoever lent records and wants to know what became of them.
-pub(crate) trait Lender: Send + Sync {
+pub trait Lender: Send + Sync {
     /// These were delivered.
     fn delivered(&self, sequences: Range<u64>);
     /// These were refused for good. Ok means that this is on record as durably as the log is.
@@ -16,12 +16,16 @@ pub(crate) trait Lender: Send + Sync {
 }
 
 /// Records that a destination refused for good.
-pub(crate) struct Refusal {
-    pub(crate) sequences: Vec<u64>,
+#[derive(Debug)]
+pub struct Refusal {
+    /// Their sequence numbers, in the order of the batch.
+    pub sequences: Vec<u64>,
     /// The records.
-    pub(crate) batch: Batch,
-    pub(crate) reason: String,
-    pub(crate) attempts: u32,
+    pub batch: Batch,
+    /// The destination's answer.
+    pub reason: String,
+    /// Attempts until then.
+    pub attempts: u32,
 }
 
 /// Records lent to an exporter. What is not settled when the process ends was not delivered.
@@ -43,7 +47,9 @@ impl fmt::Debug for Lease {
 }
 
 impl Lease {
-    pub(crate) fn new(lender: Arc<dyn Lender>, runs: Vec<Range<u64>>, batch: Arc<Batch>) -> Self {
+    /// Lends `batch`, whose records have the sequence numbers of `runs` in its order.
+    #[must_use]
+    pub fn new(lender: Arc<dyn Lender>, runs: Vec<Range<u64>>, batch: Arc<Batch>) -> Self {
         Self {
             lender,
             runs: runs.into(),

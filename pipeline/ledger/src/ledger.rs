@@ -21,11 +21,12 @@ use crate::commit::{AppendError, Committer, Job, Queue};
 use crate::cursors::{Cursors, State as CursorState};
 use crate::dead_letters::DeadLetters;
 use crate::disk::{Disk, RealDisk};
-use crate::feed::LedgerFeed;
+use crate::feed::{self, LedgerFeed};
 use crate::format::Key;
 use crate::frame::Prepared;
 use crate::inner::{Chores, Inner, State};
 use crate::keeper::Keeper;
+use crate::lease::Refusal;
 use crate::lock::{Lock, LockError};
 use crate::reader::{Feed, Reader};
 use crate::recovery::{self, Report};
@@ -33,6 +34,7 @@ use crate::retention;
 use crate::settings::{Integrity, Settings};
 use crate::tail::Tail;
 use crate::tree;
+use crate::view::View;
 use crate::walk::{Step, Walk};
 use crate::{CursorId, cursors};
 
@@ -248,6 +250,13 @@ impl Ledger {
         self.inner.cursors.store()
     }
 
+    /// What is durable now, as one looks at a ledger from outside: for replay and export.
+    #[must_use]
+    pub fn view(&self) -> View {
+        let segments = self.inner.state.lock().segments.iter().cloned().collect();
+        View::of(self.inner.disk.clone(), self.inner.id, segments)
+    }
+
     /// Shows every batch of the last `window`, oldest first, with its pipeline and how long ago it was accepted.
     ///
     /// # Errors
@@ -281,6 +290,19 @@ impl Ledger {
     #[must_use]
     pub fn dead_letters(&self) -> &DeadLetters {
         &self.inner.dead_letters
+    }
+
+    /// Puts records that were refused outside the log's order on record as dead letters, durably.
+    ///
+    /// # Errors
+    /// Of the file system.
+    pub fn put_letters(
+        &self,
+        pipeline: &str,
+        exporter: &Arc<str>,
+        refusal: &Refusal,
+    ) -> io::Result<()> {
+        feed::put_letters(&self.inner, pipeline, exporter, refusal)
     }
 
     /// Every cursor as it is now.

@@ -50,7 +50,7 @@ pub use cursors::{CursorId, State as CursorState};
 pub use dead_letters::{DeadLetters, Letter, Outcome};
 pub use format::{Head, Kind};
 pub use frame::Frame;
-pub use lease::Lease;
+pub use lease::{Lease, Lender, Refusal};
 pub use ledger::{Ledger, OpenError, StartAt};
 pub use lock::{Lock, LockError};
 pub use memory::{Log, Refused};

@@ -58,14 +58,22 @@ impl View {
     pub fn open_on(disk: Arc<dyn Disk>) -> io::Result<Self> {
         let recovered = recovery::look(&*disk)?;
         Ok(Self {
+            report: recovered.report,
+            ..Self::of(disk, recovered.id, recovered.segments)
+        })
+    }
+
+    /// A view of these segments.
+    pub(crate) fn of(disk: Arc<dyn Disk>, id: [u8; 16], segments: Vec<Segment>) -> Self {
+        Self {
             log: Arc::new(Stored {
                 disk,
-                id: recovered.id,
-                segments: recovered.segments,
+                id,
+                segments,
                 damages: Mutex::default(),
             }),
-            report: recovered.report,
-        })
+            report: Report::default(),
+        }
     }
 
     /// What is damaged, as far as the segments' ends show it. The frames of a sealed segment are checked when they are

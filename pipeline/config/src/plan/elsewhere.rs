@@ -10,6 +10,10 @@ const DO_NOTHING: &[(&str, &str)] = &[
         "no health endpoint is served: watch the process, or the receivers' ports; it can stay",
     ),
     (
+        "file_storage",
+        "the ledger is the storage; it lies below this directory unless `service.ledger.directory` says another; it can stay",
+    ),
+    (
         "pprof",
         "it profiles Go programs, and this is none; it can stay",
     ),

@@ -134,6 +134,16 @@ impl<'de> Deserialize<'de> for FsyncRule {
     }
 }
 
+/// Where a Collector's file puts its queues: the ledger goes below it unless `service.ledger.directory` says another.
+pub(super) fn storage_directory(document: &Node) -> Option<PathBuf> {
+    let extensions = document.get("extensions")?.value.entries();
+    let storage = extensions
+        .iter()
+        .find(|e| e.key.split('/').next() == Some("file_storage"))?;
+    let directory = storage.value.get("directory")?.value.text()?;
+    Some(PathBuf::from(directory).join("sluice-ledger"))
+}
+
 /// Least `segment_bytes`.
 const MIN_SEGMENT: u64 = 64 << 10;
 

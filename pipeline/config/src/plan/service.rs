@@ -91,6 +91,10 @@ pub(super) fn read(
     found: &mut Vec<Diagnostic>,
 ) -> Service {
     let mut service = Service::default();
+    let storage = ledger::storage_directory(document);
+    if let Ledger::Disk(block) = &mut service.ledger {
+        block.directory.clone_from(&storage);
+    }
     let Some(section) = document.get("service") else {
         return service;
     };
@@ -121,7 +125,14 @@ pub(super) fn read(
                     &entry.value,
                 )),
             },
-            "ledger" => service.ledger = ledger::read(&entry.value, entry.key_span, found),
+            "ledger" => {
+                service.ledger = ledger::read(&entry.value, entry.key_span, found);
+                if let Ledger::Disk(block) = &mut service.ledger
+                    && block.directory.is_none()
+                {
+                    block.directory.clone_from(&storage);
+                }
+            }
             unknown => {
                 let diagnostic = Diagnostic::error(
                     entry.key_span,

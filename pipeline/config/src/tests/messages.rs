@@ -339,7 +339,7 @@ connectors:
   count:
 servce:
 service:
-  ledger: {directory: /var/lib/sluice}
+  ledger: {directory: /var/lib/sluice, fsnyc: always}
   pipelines:
     logs: {receivers: [otlp, otlp], exporters: [otlp_http, nowhere]}
     logs/empty: {receivers: [], exporters: }
@@ -361,7 +361,7 @@ service:
     pipeline.yaml:12:24: error: `exporters.otlphttp.endpoint`: `gopher` is no URL
     pipeline.yaml:13:1: error: connectors are not supported yet (give each pipeline its receivers and exporters, and remove this section)
     pipeline.yaml:15:1: error: unknown section `servce` (did you mean `service`?)
-    pipeline.yaml:17:3: error: the durable log is not in this version: only `ledger: none` works (write `ledger: none`: a sender then gets its OK when every exporter has delivered)
+    pipeline.yaml:17:40: error: unknown key `fsnyc` in `service.ledger` (did you mean `fsync`?)
     pipeline.yaml:19:30: error: receiver `otlp` stands twice in pipeline `logs`
     pipeline.yaml:19:60: error: exporter `nowhere` is not defined in `exporters` (defined are: `otlphttp`, `splunk_hec`)
     pipeline.yaml:20:18: error: pipeline `logs/empty` has no receiver (name at least one: `receivers: [id]`)

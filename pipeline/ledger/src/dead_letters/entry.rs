@@ -3,7 +3,6 @@
 use std::io;
 
 use serde::{Deserialize, Serialize};
-use sluice_batch::Signal;
 
 use crate::disk::File;
 use crate::format::Key;
@@ -63,15 +62,11 @@ pub(super) struct Entry {
 
 impl Entry {
     /// A letter with its record.
-    pub(super) fn of(letter: &Letter, signal: Signal, payload: Vec<u8>) -> Self {
-        let letter = Letter {
-            signal: signal.name().to_owned(),
-            ..letter.clone()
-        };
+    pub(super) fn of(letter: &Letter, payload: Vec<u8>) -> Self {
         Self {
             kind: Kind::Letter,
             sequence: letter.sequence,
-            facts: serde_json::to_vec(&letter).unwrap_or_default(),
+            facts: serde_json::to_vec(letter).unwrap_or_default(),
             payload,
         }
     }

@@ -1,0 +1,87 @@
+//! The other end: a command that asks a running instance.
+
+use std::path::Path;
+
+use anyhow::{Context as _, bail};
+use futures_util::StreamExt as _;
+use serde::Serialize;
+use sluice_ledger::Lock;
+
+use super::{Report, socket};
+
+/// Whether an instance runs on the ledger in `directory`.
+pub(crate) fn is_running(directory: &Path) -> bool {
+    Lock::is_held(directory)
+}
+
+/// Posts `request` and shows each report as it comes; the last one is returned.
+///
+/// # Errors
+/// The instance does not answer, or refuses, or ended early.
+pub(crate) async fn follow(
+    directory: &Path,
+    path: &str,
+    request: &impl Serialize,
+    mut show: impl FnMut(&Report),
+) -> anyhow::Result<Report> {
+    let response = post(directory, path, request).await?;
+    let (mut lines, mut pending) = (response.bytes_stream(), Vec::new());
+    let mut last = None;
+    while let Some(piece) = lines.next().await {
+        pending.extend_from_slice(&piece.context("the running instance broke off")?);
+        while let Some(end) = pending.iter().position(|b| *b == b'\n') {
+            let line: Vec<u8> = pending.drain(..=end).collect();
+            let report: Report = serde_json::from_slice(&line)
+                .context("the running instance is of another version")?;
+            show(&report);
+            last = Some(report);
+        }
+    }
+    match last {
+        Some(Report {
+            error: Some(error), ..
+        }) => bail!(error),
+        Some(report) if report.done => Ok(report),
+        _ => bail!("the running instance ended before it was done"),
+    }
+}
+
+/// Posts `request` and gives the answer.
+///
+/// # Errors
+/// The instance does not answer or refuses.
+pub(crate) async fn post(
+    directory: &Path,
+    path: &str,
+    request: &impl Serialize,
+) -> anyhow::Result<reqwest::Response> {
+    let place = socket::place(directory)
+        .with_context(|| format!("cannot reach {}", directory.display()))?;
+    let client = reqwest::Client::builder()
+        .unix_socket(place.path.as_path())
+        .no_proxy()
+        .build()
+        .context("no HTTP client")?;
+    let response = client
+        .post(format!("http://sluice{path}"))
+        .header("content-type", "application/json")
+        .body(serde_json::to_vec(request)?)
+        .send()
+        .await
+        .with_context(|| {
+            format!(
+                "the instance that uses {} does not answer on its socket",
+                directory.display()
+            )
+        })?;
+    if response.status().is_success() {
+        return Ok(response);
+    }
+    let status = response.status();
+    let body: serde_json::Value =
+        serde_json::from_slice(&response.bytes().await?).unwrap_or_default();
+    match body.get("error").and_then(|e| e.as_str()) {
+        Some(why) => bail!("{why}"),
+        None => bail!("the running instance answered {status}"),
+    }
+}
