@@ -18,7 +18,7 @@ use crate::{SOON, binary};
 pub struct Sluice {
     child: Child,
     log: Arc<Watched<Log>>,
-    directory: TempDir,
+    directory: Arc<TempDir>,
 }
 
 /// What the process has written to its standard error, and to its standard output.
@@ -80,6 +80,12 @@ impl Sluice {
     #[must_use]
     pub fn start_with(pipeline: &str, environment: &[(&str, &str)]) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
+        Self::start_in(Arc::new(directory), pipeline, environment)
+    }
+
+    /// Starts the binary in a directory where it may have run before: its ledger is there.
+    #[must_use]
+    pub fn start_in(directory: Arc<TempDir>, pipeline: &str, environment: &[(&str, &str)]) -> Self {
         let file = directory.path().join("pipeline.yaml");
         std::fs::write(&file, pipeline).expect("a file in it");
         let mut child = Command::new(binary::path())
@@ -176,6 +182,20 @@ impl Sluice {
             .parse()
             .expect("a number of kB");
         kibibytes << 10
+    }
+
+    /// Ends it as a crash does (SIGKILL), at once. What it had in its directory stays there.
+    #[must_use]
+    pub fn kill(mut self) -> Arc<TempDir> {
+        self.child.kill().expect("the child is ours");
+        self.child.wait().expect("the child is ours");
+        self.directory.clone()
+    }
+
+    /// The directory, for the next process in it.
+    #[must_use]
+    pub fn keep(&self) -> Arc<TempDir> {
+        self.directory.clone()
     }
 
     /// Asks it to end (SIGTERM).

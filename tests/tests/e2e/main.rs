@@ -8,8 +8,10 @@
 
 mod acknowledgement;
 mod answers;
+mod crash;
 mod doors;
 mod hostile;
+mod isolation;
 mod main_job;
 mod payloads;
 mod settings;

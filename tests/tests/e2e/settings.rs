@@ -68,6 +68,13 @@ pub(crate) fn file(processors: &[&str], exporters: &[String]) -> String {
     file
 }
 
+/// The same file with the ledger on: `block` is what stands behind `ledger:`.
+pub(crate) fn with_ledger(file: &str, block: &str) -> String {
+    let with = file.replace("  ledger: none\n", &format!("  ledger: {block}\n"));
+    assert_ne!(with, file, "a file of ours says `ledger: none`");
+    with
+}
+
 /// `splunk_hec` with the names of the vendor's sample, and further keys.
 pub(crate) fn splunk(url: &str, more: &str) -> String {
     let token = splunk::TOKEN;
