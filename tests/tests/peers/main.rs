@@ -5,3 +5,4 @@ mod chain;
 mod peer;
 mod search;
 mod telemetrygen;
+mod toxic;

@@ -190,6 +190,19 @@ impl Peer {
         Some(start.await)
     }
 
+    /// A Toxiproxy; its first port takes orders, see [`crate::toxic`].
+    pub(crate) async fn toxiproxy() -> Option<Self> {
+        let folder = installed("toxiproxy")?;
+        let start = Self::start(1, Some("/version"), move |addresses, _| {
+            let mut command = Command::new(folder.join("toxiproxy"));
+            command
+                .args(["-host", "127.0.0.1", "-port"])
+                .arg(addresses[0].port().to_string());
+            command
+        });
+        Some(start.await)
+    }
+
     /// A URL on its first port.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.addresses[0])

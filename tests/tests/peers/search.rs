@@ -54,7 +54,7 @@ async fn put(url: &str, body: &Value) {
     );
 }
 
-async fn refresh_and_count(peer: &Peer, index: &str) -> u64 {
+pub(crate) async fn refresh_and_count(peer: &Peer, index: &str) -> u64 {
     senders::client()
         .post(peer.url(&format!("/{index}/_refresh")))
         .send()
