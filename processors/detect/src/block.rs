@@ -8,31 +8,70 @@ mod avx2;
 
 /// Bytes a block.
 pub(crate) const BLOCK: usize = 64;
+/// Blocks that are judged together.
+pub(crate) const TURN: usize = 64;
+/// The same with the one before and the one behind.
+pub(crate) const ROOM: usize = TURN + 2;
+/// A word for each block of a turn.
+pub(crate) type Words = [u64; TURN];
 
-/// Bit `i` of each mask says whether byte `i` of the block has the class.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Masks {
-    pub(crate) digit: u64,
-    pub(crate) letter: u64,
-    pub(crate) upper: u64,
+macro_rules! classes {
+    ($($(#[$doc:meta])* $class:ident,)*) => {
+        /// Bit `i` of each mask says whether byte `i` of the block has the class.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub(crate) struct Masks {
+            $($(#[$doc])* pub(crate) $class: u64,)*
+        }
+
+        /// The masks of some blocks that follow one another, class by class: what is done with one class is then the
+        /// same for some words in a row.
+        pub(crate) struct Blocks {
+            $(pub(crate) $class: [u64; ROOM],)*
+        }
+
+        impl Default for Blocks {
+            fn default() -> Self {
+                Self { $($class: [0; ROOM],)* }
+            }
+        }
+
+        impl Blocks {
+            #[inline(always)]
+            pub(crate) fn get(&self, block: usize) -> Masks {
+                Masks { $($class: self.$class[block],)* }
+            }
+
+            #[inline(always)]
+            fn set(&mut self, block: usize, masks: Masks) {
+                $(self.$class[block] = masks.$class;)*
+            }
+        }
+    };
+}
+
+classes! {
+    digit,
+    letter,
+    upper,
     /// Space, `-`, `.`, `)`, a line's end.
-    pub(crate) separator: u64,
-    /// `! \ ~ | ^`.
-    pub(crate) trigger: u64,
-    /// `@ + %`, 0x18, and lead bytes of characters that may need folding: all need a letter, a digit, one of
-    /// `+ / - _ :` or a byte outside ASCII behind them.
-    pub(crate) soft_trigger: u64,
+    separator,
+    backslash,
+    /// `@ + %`.
+    sign,
+    /// Lead bytes of characters that may need folding.
+    lead,
+    /// 0x18 and 0x21, the tags of `AnyValue.int_value` and `AnyValue.double_value`.
+    tag,
     /// Bytes outside ASCII.
-    pub(crate) high: u64,
+    high,
     /// Letters, digits, `+ / - _`.
-    pub(crate) base64: u64,
-    pub(crate) dot: u64,
-    pub(crate) colon: u64,
+    base64,
+    colon,
 }
 
 impl Masks {
     /// The definition of the classes.
-    fn set(&mut self, i: usize, b: u8) {
+    fn add(&mut self, i: usize, b: u8) {
         let mut set = |mask: fn(&mut Self) -> &mut u64, is: bool| *mask(self) |= u64::from(is) << i;
         let folds = b >= 0xc0 && matches!(b & 15, 0 | 1 | 2 | 3 | 9 | 11 | 15);
         set(|m| &mut m.digit, b.is_ascii_digit());
@@ -42,56 +81,80 @@ impl Masks {
             |m| &mut m.separator,
             matches!(b, b' ' | b'-' | b'.' | b')' | b'\n'),
         );
-        set(
-            |m| &mut m.trigger,
-            matches!(b, b'!' | b'\\' | b'~' | b'|' | b'^'),
-        );
-        set(
-            |m| &mut m.soft_trigger,
-            folds || matches!(b, b'@' | b'+' | b'%' | 0x18),
-        );
+        set(|m| &mut m.backslash, b == b'\\');
+        set(|m| &mut m.sign, matches!(b, b'@' | b'+' | b'%'));
+        set(|m| &mut m.lead, folds);
+        set(|m| &mut m.tag, matches!(b, 0x18 | 0x21));
         set(|m| &mut m.high, b >= 0x80);
         set(
             |m| &mut m.base64,
             b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'-' | b'_'),
         );
-        set(|m| &mut m.dot, b == b'.');
         set(|m| &mut m.colon, b == b':');
     }
 }
 
-/// Classifies `bytes` block by block into `masks`; the bytes that the last block lacks have no class. Returns the number
-/// of blocks, at most `masks.len()`.
-pub(crate) fn classify(bytes: &[u8], masks: &mut [Masks]) -> usize {
-    let (whole, rest) = bytes.as_chunks::<BLOCK>();
-    let n = whole.len().min(masks.len());
-    blocks(&whole[..n], &mut masks[..n]);
-    if n == masks.len() || rest.is_empty() {
-        return n;
+impl Blocks {
+    /// Classifies `bytes` block by block from block `from` on, as far as there is room. The bytes that the last block lacks
+    /// have no class, nor has the block behind it.
+    pub(crate) fn classify(&mut self, bytes: &[u8], from: usize) {
+        let (whole, rest) = bytes.as_chunks::<BLOCK>();
+        let n = whole.len().min(ROOM - from);
+        self.whole(&whole[..n], from);
+        for (block, rest) in (from + n..ROOM).zip([rest, &[]]) {
+            let mut last = [0; BLOCK];
+            last[..rest.len()].copy_from_slice(rest);
+            self.whole(&[last], block);
+        }
     }
-    let mut last = [0; BLOCK];
-    last[..rest.len()].copy_from_slice(rest);
-    blocks(&[last], &mut masks[n..=n]);
-    n + 1
+
+    /// Puts the last two blocks first.
+    pub(crate) fn turn(&mut self) {
+        self.set(0, self.get(ROOM - 2));
+        self.set(1, self.get(ROOM - 1));
+    }
+
+    fn whole(&mut self, blocks: &[[u8; BLOCK]], from: usize) {
+        #[cfg(target_arch = "x86_64")]
+        if std::is_x86_feature_detected!("avx2") {
+            // SAFETY: the processor has AVX2, the only requirement of the function.
+            unsafe { avx2::classify(blocks, self, from) };
+            return;
+        }
+        self.by_table(blocks, from);
+    }
+
+    fn by_table(&mut self, blocks: &[[u8; BLOCK]], from: usize) {
+        for (i, block) in blocks.iter().enumerate() {
+            let mut masks = Masks::default();
+            for (i, b) in block.iter().enumerate() {
+                masks.add(i, *b);
+            }
+            self.set(from + i, masks);
+        }
+    }
 }
 
-fn blocks(blocks: &[[u8; BLOCK]], masks: &mut [Masks]) {
+/// Something that is done with words in a row, and gains from being compiled for the vectors that the processor has.
+/// `run` is to be inlined always, or it will not be.
+pub(crate) trait Work {
+    /// `set_words` does as [`set_words`].
+    fn run(&mut self, set_words: impl Fn(&Words) -> u64);
+}
+
+pub(crate) fn run(work: &mut impl Work) {
     #[cfg(target_arch = "x86_64")]
     if std::is_x86_feature_detected!("avx2") {
         // SAFETY: the processor has AVX2, the only requirement of the function.
-        unsafe { avx2::blocks(blocks, masks) };
+        unsafe { avx2::run(work) };
         return;
     }
-    by_table(blocks, masks);
+    work.run(set_words);
 }
 
-fn by_table(blocks: &[[u8; BLOCK]], masks: &mut [Masks]) {
-    for (block, m) in blocks.iter().zip(masks) {
-        *m = Masks::default();
-        for (i, b) in block.iter().enumerate() {
-            m.set(i, *b);
-        }
-    }
+/// Bit `i` says whether word `i` has any bit.
+fn set_words(words: &Words) -> u64 {
+    (0..TURN).fold(0, |set, i| set | u64::from(words[i] != 0) << i)
 }
 
 /// Knows the first three bytes of up to some dozens of texts, and of a little more, in eight groups.
@@ -129,12 +192,14 @@ impl Fingerprints {
         let whole = marks.len().min(bytes.len().saturating_sub(2) / BLOCK);
         let (marks, last) = marks.split_at_mut(whole);
         self.mark_whole(bytes, marks);
-        let rest = &bytes[whole * BLOCK..];
-        let n = last.len().min(rest.len().div_ceil(BLOCK)).min(2);
-        let mut padded = [0; 2 * BLOCK + 2];
-        let length = rest.len().min(padded.len());
-        padded[..length].copy_from_slice(&rest[..length]);
-        self.mark_whole(&padded, &mut last[..n]);
+        if !last.is_empty() {
+            let rest = &bytes[whole * BLOCK..];
+            let n = last.len().min(rest.len().div_ceil(BLOCK)).min(2);
+            let mut padded = [0; 2 * BLOCK + 2];
+            let length = rest.len().min(padded.len());
+            padded[..length].copy_from_slice(&rest[..length]);
+            self.mark_whole(&padded, &mut last[..n]);
+        }
     }
 
     /// `bytes` reach two bytes behind the blocks, unless there is none.
@@ -178,18 +243,38 @@ mod tests {
     #[test]
     fn both_versions_classify_every_byte_alike() {
         let all: Vec<u8> = (0..=255).collect();
-        let mut expected = [Masks::default(); 4];
-        by_table(all.as_chunks().0, &mut expected);
-        let mut got = [Masks::default(); 4];
-        assert_eq!(classify(&all, &mut got), 4);
-        assert_eq!(got, expected);
+        let (mut expected, mut got) = (Blocks::default(), Blocks::default());
+        expected.by_table(all.as_chunks().0, 1);
+        got.classify(&all, 1);
+        for block in 0..ROOM {
+            assert_eq!(got.get(block), expected.get(block));
+        }
     }
 
     #[test]
     fn a_short_last_block_has_no_class_behind_its_end() {
-        let mut masks = [Masks::default(); 2];
-        assert_eq!(classify(b"12a", &mut masks), 1);
-        assert_eq!((masks[0].digit, masks[0].letter), (0b11, 0b100));
+        let mut blocks = Blocks::default();
+        blocks.digit[1] = 1;
+        blocks.classify(b"12a", 0);
+        assert_eq!((blocks.digit[0], blocks.letter[0]), (0b11, 0b100));
+        assert_eq!(blocks.get(1), Masks::default());
+    }
+
+    #[test]
+    fn both_versions_know_the_words_that_have_any_bit() {
+        struct Both(Words);
+        impl Work for Both {
+            fn run(&mut self, vectors: impl Fn(&Words) -> u64) {
+                assert_eq!(vectors(&self.0), set_words(&self.0));
+            }
+        }
+        for i in 0..TURN {
+            let mut words = [0; TURN];
+            words[i] = 1 << i;
+            words[TURN / 2] = 1 << 63;
+            assert_eq!(set_words(&words), 1 << i | 1 << (TURN / 2));
+            run(&mut Both(words));
+        }
     }
 
     #[test]

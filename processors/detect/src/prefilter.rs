@@ -8,13 +8,13 @@
 //!        └─literals' first three bytes─▶ names of secrets
 //! ```
 //!
-//! Most blocks have nothing: what is done for every block is a few operations on its masks, and what a mask nominates is
-//! judged by the masks around it before a byte is read again.
+//! Most blocks have nothing: what is done for every block is a few operations on its masks, for many blocks in a row, and
+//! what a mask nominates is judged by the masks around it before a byte is read again.
 
 mod families;
 mod literals;
+mod nominations;
 mod numbers;
-mod places;
 mod runs;
 mod secrets;
 mod shapes;
@@ -22,11 +22,11 @@ mod triggers;
 
 pub(crate) use families::Families;
 use literals::Literals;
-use places::{AHEAD, Places, Turn};
-use runs::{Marks, Near, Runs, up};
+use nominations::{DASHES, Nominate, Nominations, SHORTEST_WORD};
+use runs::{Near, near};
 
-use crate::block::{BLOCK, Masks, classify};
-use crate::{Detector, DetectorSet, base64_text, number, personal};
+use crate::block::{self, BLOCK, Blocks, TURN};
+use crate::{Detector, DetectorSet, number, personal};
 
 /// Finds candidates for one set of detectors.
 pub(crate) struct Prefilter {
@@ -40,26 +40,15 @@ pub(crate) struct Prefilter {
     has_shapes: bool,
     /// The fewest digits of an enabled number.
     fewest: usize,
-}
-
-/// The fewest digits of any number.
-const FEWEST: usize = 7;
-/// How many dashes a PEM block begins with.
-const DASHES: usize = 5;
-
-/// Runs that reach from one block into the next.
-#[derive(Default)]
-struct State {
-    number: Runs<FEWEST>,
-    base64: Runs<{ base64_text::SHORTEST }>,
-    marks: Marks,
-    dashes: Runs<DASHES>,
-    shapes: shapes::State,
+    /// How long a run of digits and separators has to be (4 to 12 bytes) to be judged.
+    run: usize,
 }
 
 impl Prefilter {
     pub(crate) fn new(set: DetectorSet) -> Self {
         let needed = Families::needed(set);
+        let fewest = number::fewest_digits(set).unwrap_or(usize::MAX);
+        let run = fewest.clamp(4, 12);
         let shapes = [Families::ADDRESS, Families::MAC, Families::SHAPE];
         Self {
             needed,
@@ -68,7 +57,8 @@ impl Prefilter {
             prefixes: Literals::prefixes(set),
             keys_without_prefix: set.has_any(&[Detector::ApiKey, Detector::AwsAccessKey]),
             private_keys: set.contains(Detector::PrivateKey),
-            fewest: number::fewest_digits(set).unwrap_or(usize::MAX),
+            fewest,
+            run,
         }
     }
 
@@ -96,108 +86,75 @@ impl Prefilter {
                 found(at, family);
             });
         }
-        // The block before, those of one turn, and the one behind them.
-        let mut masks = [Masks::default(); AHEAD + 2];
-        self.classify(bytes, &mut masks[1..]);
-        let (mut state, mut places) = (State::default(), Places::default());
+        let (mut blocks, mut nominations) = (Blocks::default(), Nominations::default());
+        blocks.classify(bytes, 1);
         let mut base = 0;
-        while base < bytes.len() {
-            let turn = Turn {
-                bytes,
-                masks: &masks,
-                base,
-            };
-            self.turn(&turn, protobuf, &mut state, &mut places, found);
-            base += AHEAD * BLOCK;
-            masks.copy_within(AHEAD.., 0);
+        loop {
+            let count = (bytes.len() - base).div_ceil(BLOCK).min(TURN);
+            block::run(&mut Nominate {
+                prefilter: self,
+                blocks: &blocks,
+                count,
+                protobuf,
+                into: &mut nominations,
+            });
+            self.judge(bytes, protobuf, &blocks, base, &nominations, found);
+            if self.has_shapes {
+                (0..count).for_each(|i| self.shapes(bytes, &near(&blocks, base, i), found));
+            }
+            base += TURN * BLOCK;
+            if base >= bytes.len() {
+                return;
+            }
+            blocks.turn();
             let rest = bytes.get(base + BLOCK..).unwrap_or(&[]);
-            self.classify(rest, &mut masks[2..]);
+            blocks.classify(rest, 2);
         }
     }
 
-    fn classify(&self, bytes: &[u8], masks: &mut [Masks]) {
-        let n = classify(bytes, masks);
-        masks[n..].fill(Masks::default());
-    }
-
-    /// Finds what the masks nominate, and judges each. Places are collected before they are judged: a processor foresees
-    /// neither where the next one is nor of which kind it is.
-    fn turn(
-        &self,
-        turn: &Turn<'_>,
-        protobuf: bool,
-        state: &mut State,
-        places: &mut Places,
-        found: &mut impl FnMut(usize, Families),
-    ) {
-        let bytes = turn.bytes;
-        places.collect(turn.masks[1..].windows(2).map(|pair| {
-            let (m, next) = (&pair[0], &pair[1]);
-            // A URL's host may begin with any of these, and be empty.
-            let behind = |m: &Masks| m.base64 | m.colon | m.high;
-            m.trigger | m.soft_trigger & (behind(m) >> 1 | behind(next) << 63)
-        }));
-        for (near, i) in places.iter(turn) {
-            self.trigger(bytes, near.base + i, protobuf, found);
-        }
-        let (base64, marks) = (&mut state.base64, &mut state.marks);
-        places.collect(turn.blocks().map(|m| {
-            let marked = marks.since(m.base64, (m.digit | m.upper) & m.base64);
-            base64.first_bytes(m.base64, marked)
-        }));
-        for (near, i) in places.iter(turn) {
-            self.base64_run(bytes, &near, near.base + i, found);
-        }
-        // Runs and the like are known by their last byte that has to be there.
-        let start = |near: &Near<'_>, i: usize, length: usize| near.base + i + 1 - length;
-        if self.needed.has(Families::NUMBER) {
-            let runs = &mut state.number;
-            places.collect(turn.blocks().map(|m| runs.nth_bytes(m.digit | m.separator)));
-            for (near, i) in places.iter(turn) {
-                let start = start(&near, i, FEWEST);
-                if numbers::is_number(bytes, &near, start, self.fewest) {
-                    found(start, Families::NUMBER);
-                }
-            }
-        }
-        if self.private_keys {
-            let runs = &mut state.dashes;
-            places.collect(
-                turn.blocks()
-                    .map(|m| runs.nth_bytes(m.base64 & m.separator)),
-            );
-            for (near, i) in places.iter(turn) {
-                let start = start(&near, i, DASHES);
-                if secrets::begins_pem(bytes, start) {
-                    found(start, Families::TOKEN);
-                }
-            }
-        }
-        if self.needed.has(Families::IBAN) {
-            places.collect(turn.masks[..=AHEAD].windows(2).map(|pair| {
-                let (before, m) = (&pair[0], &pair[1]);
-                let digits = m.digit & up(m.digit, before.digit, 1);
-                digits & up(m.letter, before.letter, 2) & up(m.letter, before.letter, 3)
-            }));
-            for (near, i) in places.iter(turn) {
-                let start = start(&near, i, 4);
-                if personal::iban_end(bytes, start).is_some() {
-                    found(start, Families::IBAN);
-                }
-            }
-        }
-        if self.has_shapes {
-            (0..AHEAD).for_each(|i| self.shapes(bytes, &turn.near(i), &mut state.shapes, found));
-        }
-    }
-
-    fn shapes(
+    /// Looks closer at what is nominated in the turn that begins at `base`.
+    fn judge(
         &self,
         bytes: &[u8],
-        near: &Near<'_>,
-        state: &mut shapes::State,
+        protobuf: bool,
+        blocks: &Blocks,
+        base: usize,
+        nominated: &Nominations,
         found: &mut impl FnMut(usize, Families),
     ) {
+        nominated.triggers.each(blocks, base, |_, at| {
+            self.trigger(bytes, at, protobuf, found)
+        });
+        nominated.base64.each(blocks, base, |near, at| {
+            self.base64_run(bytes, near, at, found)
+        });
+        nominated.numbers.each(blocks, base, |near, at| {
+            let start = at + 1 - self.run;
+            if numbers::is_number(bytes, near, start, self.fewest) {
+                found(start, Families::NUMBER);
+            }
+        });
+        nominated.dashes.each(blocks, base, |_, at| {
+            let start = at + 1 - DASHES;
+            if secrets::begins_pem(bytes, start) {
+                found(start, Families::TOKEN);
+            }
+        });
+        nominated.ibans.each(blocks, base, |_, at| {
+            let start = at - 3;
+            if personal::iban_end(bytes, start).is_some() {
+                found(start, Families::IBAN);
+            }
+        });
+        nominated.words.each(blocks, base, |_, at| {
+            let start = at + 1 - SHORTEST_WORD;
+            if shapes::begins_address(bytes, start) {
+                found(start, Families::SHAPE);
+            }
+        });
+    }
+
+    fn shapes(&self, bytes: &[u8], near: &Near<'_>, found: &mut impl FnMut(usize, Families)) {
         if self.needed.has(Families::ADDRESS) {
             shapes::addresses(bytes, near, found);
         }
@@ -205,7 +162,7 @@ impl Prefilter {
             shapes::macs(bytes, near, found);
         }
         if self.needed.has(Families::SHAPE) {
-            shapes::shapes(bytes, near, state, found);
+            shapes::shapes(bytes, near, found);
         }
     }
 }

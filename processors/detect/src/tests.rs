@@ -272,6 +272,21 @@ fn every_detector_finds_its_sample_in_every_form() {
 }
 
 #[test]
+fn a_sample_is_nominated_wherever_the_search_pauses() {
+    // Blocks are judged 4096 bytes together, and by what is before and behind them.
+    for (detector, around, sample) in SAMPLES {
+        let scanner = one(*detector);
+        let text = around.replace("{}", sample);
+        for before in 4096 - text.len() - 70..4096 + 70 {
+            let (padding, mut out) = (";".repeat(before), Vec::new());
+            scanner.candidates(format!("{padding}{text};").as_bytes(), &mut out);
+            let near = before.saturating_sub(8)..before + text.len();
+            assert!(out.iter().any(|at| near.contains(at)), "{text} at {before}");
+        }
+    }
+}
+
+#[test]
 fn a_sample_is_taken_exactly() {
     for (detector, around, sample) in SAMPLES {
         let text = around.replace("{}", sample);

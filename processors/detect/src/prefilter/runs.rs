@@ -1,62 +1,91 @@
-//! Runs of bytes of one class, over the borders of blocks.
+//! Runs of bytes of one class, over the borders of blocks. What is done for every block is a few operations on its word and
+//! its neighbours', without branches, so that it can be compiled for vectors.
 
-use crate::block::{BLOCK, Masks};
+use crate::block::{BLOCK, Blocks, Masks};
 
-/// `now` moved up by `n` (1 to 63) bits, filled from `before`.
-pub(super) fn up(now: u64, before: u64, n: usize) -> u64 {
-    now << n | before >> (BLOCK - n)
+/// `now` moved down by `n` (1 to 63) bits, filled from `next`.
+#[inline(always)]
+pub(super) fn down(now: u64, next: u64, n: usize) -> u64 {
+    now >> n | next << (BLOCK - n)
 }
 
-/// Finds runs of at least `N` (2 to 64) bytes of one class, fed with one block after another.
-pub(super) struct Runs<const N: usize> {
-    before: [u64; 7],
-    in_run: bool,
+/// A block's word, and the one before it, of whose lowest bits nothing is said.
+#[derive(Clone, Copy)]
+pub(super) struct Pair {
+    before: u64,
+    pub(super) now: u64,
 }
 
-impl<const N: usize> Default for Runs<N> {
-    fn default() -> Self {
+/// The words of one class at block `i` (1 or more).
+#[inline(always)]
+pub(super) fn pair(class: &[u64], i: usize) -> Pair {
+    Pair {
+        before: class[i - 1],
+        now: class[i],
+    }
+}
+
+impl Pair {
+    #[inline(always)]
+    pub(super) fn and(self, other: Self) -> Self {
         Self {
-            before: [0; 7],
-            in_run: false,
+            before: self.before & other.before,
+            now: self.now & other.now,
         }
     }
-}
 
-impl<const N: usize> Runs<N> {
-    /// The `N`th byte of every run, each run once: it began `N - 1` bytes earlier, perhaps in the block before.
-    pub(super) fn nth_bytes(&mut self, class: u64) -> u64 {
-        self.first_bytes(class, u64::MAX)
+    #[inline(always)]
+    pub(super) fn or(self, other: Self) -> Self {
+        Self {
+            before: self.before | other.before,
+            now: self.now | other.now,
+        }
     }
 
-    /// The first byte of every run that has `N - 1` of the run before it and is one of `wanted`. Where a byte of a run is
-    /// wanted, all that follow must be.
-    pub(super) fn first_bytes(&mut self, class: u64, wanted: u64) -> u64 {
-        let (mut bits, mut have, mut step) = (class, 1, 0);
-        // Bit i says that the `have` bytes up to i are of the class.
-        while have < N {
-            let more = have.min(N - have);
-            let moved = up(bits, self.before[step], more);
-            self.before[step] = bits;
-            bits &= moved;
+    /// Moved up by `n` (0 to 63) bits.
+    #[inline(always)]
+    pub(super) fn up(self, n: usize) -> Self {
+        Self {
+            before: self.before << n,
+            now: self.now << n | self.before >> 1 >> (BLOCK - 1 - n),
+        }
+    }
+
+    /// Of the ends of runs of some length those that end runs of `n` more, at most as many again.
+    #[inline(always)]
+    pub(super) fn longer(self, n: usize) -> Self {
+        self.and(self.up(n))
+    }
+
+    /// The bytes that end a run of `length` (at most 32) bytes.
+    #[inline(always)]
+    pub(super) fn run_of(self, length: usize) -> Self {
+        let (mut bits, mut have) = (self, 1);
+        while have < length {
+            let more = have.min(length - have);
+            bits = bits.longer(more);
             have += more;
-            step += 1;
         }
-        bits &= wanted;
-        let first = bits & !(bits << 1 | u64::from(self.in_run));
-        self.in_run = bits >> 63 != 0;
-        first
+        bits
+    }
+
+    /// The first of bytes that follow one another.
+    #[inline(always)]
+    pub(super) fn first(self) -> u64 {
+        self.now & !self.up(1).now
     }
 }
 
-/// Knows what has a mark before it in its run, fed with one block after another.
+/// Knows what has a mark before it in its run, fed with one word after another.
 #[derive(Default)]
 pub(super) struct Marks {
-    /// Whether the block before ended in a run with a mark.
+    /// Whether the word before ended in a run with a mark.
     open: bool,
 }
 
 impl Marks {
     /// The bytes of runs from the first mark on; `marks` are bytes of runs.
+    #[inline(always)]
     pub(super) fn since(&mut self, runs: u64, marks: u64) -> u64 {
         // Adding a bit to a run of bits turns all above it in the run.
         let (sum, over) = runs.overflowing_add(marks);
@@ -68,39 +97,59 @@ impl Marks {
 
 /// The masks around one block.
 #[derive(Clone, Copy)]
-pub(super) struct Near<'m> {
-    pub(super) before: &'m Masks,
-    pub(super) now: &'m Masks,
-    pub(super) next: &'m Masks,
-    /// Where the block starts.
+pub(super) struct Near<'b> {
+    pub(super) blocks: &'b Blocks,
+    /// Which of the blocks; neither the first nor the last.
+    pub(super) block: usize,
+    /// Where it starts.
     pub(super) base: usize,
 }
 
+/// The masks around block `i` of a turn that begins at `base`.
+#[inline(always)]
+pub(super) fn near(blocks: &Blocks, base: usize, i: usize) -> Near<'_> {
+    Near {
+        blocks,
+        block: i + 1,
+        base: base + i * BLOCK,
+    }
+}
+
 impl Near<'_> {
+    #[inline(always)]
+    pub(super) fn now(&self) -> Masks {
+        self.blocks.get(self.block)
+    }
+
+    #[inline(always)]
+    pub(super) fn next(&self) -> Masks {
+        self.blocks.get(self.block + 1)
+    }
+
     /// One class for the 64 bytes up to `at`, which is in the block.
     pub(super) fn up_to(&self, at: usize, class: impl Fn(&Masks) -> u64) -> u64 {
         let behind = self.base + BLOCK - 1 - at;
         let before = if behind == 0 {
             0
         } else {
-            class(self.before) >> (BLOCK - behind)
+            class(&self.blocks.get(self.block - 1)) >> (BLOCK - behind)
         };
-        class(self.now) << behind | before
+        class(&self.now()) << behind | before
     }
 
     /// One class for 64 bytes from `at`, which is in the block or up to 63 bytes before it.
     pub(super) fn from(&self, at: usize, class: impl Fn(&Masks) -> u64) -> u64 {
         let (first, second, skip) = if at >= self.base {
-            (self.now, self.next, at - self.base)
+            (self.block, self.block + 1, at - self.base)
         } else {
-            (self.before, self.now, at + BLOCK - self.base)
+            (self.block - 1, self.block, at + BLOCK - self.base)
         };
         let second = if skip == 0 {
             0
         } else {
-            class(second) << (BLOCK - skip)
+            class(&self.blocks.get(second)) << (BLOCK - skip)
         };
-        class(first) >> skip | second
+        class(&self.blocks.get(first)) >> skip | second
     }
 }
 
@@ -137,12 +186,12 @@ mod tests {
             let mask = |block: usize, is: &dyn Fn(usize) -> bool| {
                 (0..BLOCK).fold(0, |m, i| m | u64::from(is(block * BLOCK + i)) << i)
             };
-            let (mut runs, mut marks) = (Runs::<16>::default(), Marks::default());
-            let mut got = Vec::new();
+            let mut marks = Marks::default();
+            let (mut of_class, mut since, mut got) = (vec![0], vec![0], Vec::new());
             for block in 0..class.len() / BLOCK {
-                let of_class = mask(block, &|i| class[i]);
-                let since = marks.since(of_class, mask(block, &|i| class[i] && marked[i]));
-                let first = runs.first_bytes(of_class, since);
+                of_class.push(mask(block, &|i| class[i]));
+                since.push(marks.since(of_class[block + 1], mask(block, &|i| class[i] && marked[i])));
+                let first = pair(&of_class, block + 1).run_of(16).and(pair(&since, block + 1)).first();
                 got.extend((0..BLOCK).filter(|i| first >> i & 1 != 0).map(|i| block * BLOCK + i));
             }
             let mut expected = Vec::new();
@@ -161,15 +210,11 @@ mod tests {
 
     #[test]
     fn the_masks_around_a_byte_are_put_together() {
-        let mask = |digit| Masks {
-            digit,
-            ..Masks::default()
-        };
-        let (before, now, next) = (mask(1 << 63), mask(0b1011), mask(0b1));
+        let mut blocks = Blocks::default();
+        blocks.digit[..3].copy_from_slice(&[1 << 63, 0b1011, 0b1]);
         let near = Near {
-            before: &before,
-            now: &now,
-            next: &next,
+            blocks: &blocks,
+            block: 1,
             base: 640,
         };
         assert_eq!(near.from(639, |m| m.digit), 0b10111);

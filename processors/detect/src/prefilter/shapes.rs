@@ -1,22 +1,13 @@
 //! Identifiers and addresses with letters, by the classes of their characters.
 
-use super::runs::{Near, Runs};
+use super::runs::Near;
 use super::{Families, each};
 use crate::block::Masks;
 use crate::personal;
 use crate::words::stays_inside_uuid;
 
-/// The shortest Bitcoin address; an Ethereum address is longer.
-const SHORTEST_WORD: usize = 26;
-
-/// Runs that reach from one block into the next.
-#[derive(Default)]
-pub(super) struct State {
-    word: Runs<SHORTEST_WORD>,
-}
-
 fn wide(near: &Near<'_>, class: impl Fn(&Masks) -> u64) -> u128 {
-    u128::from(class(near.now)) | u128::from(class(near.next)) << 64
+    u128::from(class(&near.now())) | u128::from(class(&near.next())) << 64
 }
 
 /// The bits from which on `length` bits are set.
@@ -31,11 +22,11 @@ fn run(mut bits: u128, length: usize) -> u128 {
 
 /// Where an address may be: digits around a dot, or a colon.
 pub(super) fn addresses(bytes: &[u8], near: &Near<'_>, found: &mut impl FnMut(usize, Families)) {
-    let (digit, dot) = (wide(near, |m| m.digit), wide(near, |m| m.dot));
-    let candidates = (digit & dot >> 1 & digit >> 2) as u64 | near.now.colon;
+    let (digit, separator) = (wide(near, |m| m.digit), wide(near, |m| m.separator));
+    let candidates = (digit & separator >> 1 & digit >> 2) as u64 | near.now().colon;
     each(candidates, |i| {
         let at = near.base + i;
-        if at >= bytes.len() {
+        if bytes[at] != b':' && bytes[at + 1] != b'.' {
             return;
         }
         let is_address = |b: &&u8| personal::is_address_byte(**b);
@@ -51,7 +42,8 @@ pub(super) fn addresses(bytes: &[u8], near: &Near<'_>, found: &mut impl FnMut(us
 
 /// Six pairs with the same separator between them.
 pub(super) fn macs(bytes: &[u8], near: &Near<'_>, found: &mut impl FnMut(usize, Families)) {
-    if near.now.colon | near.now.separator == 0 && near.next.colon | near.next.separator == 0 {
+    let parts = |m: Masks| m.colon | m.separator;
+    if parts(near.now()) | parts(near.next()) == 0 {
         return;
     }
     let pair = wide(near, |m| m.digit | m.letter);
@@ -73,27 +65,15 @@ pub(super) fn macs(bytes: &[u8], near: &Near<'_>, found: &mut impl FnMut(usize, 
     });
 }
 
-/// What [`personal::shapes`] knows.
-pub(super) fn shapes(
-    bytes: &[u8],
-    near: &Near<'_>,
-    state: &mut State,
-    found: &mut impl FnMut(usize, Families),
-) {
-    each(
-        state.word.nth_bytes(near.now.letter | near.now.digit),
-        |i| {
-            let start = near.base + i + 1 - SHORTEST_WORD;
-            // `bc1`, `1`, `3`, `0x`, and up to two bytes of framing before them.
-            if bytes[start..]
-                .iter()
-                .take(4)
-                .any(|b| matches!(b, b'1' | b'3' | b'0'))
-            {
-                found(start, Families::SHAPE);
-            }
-        },
-    );
+/// Whether a cryptocurrency's address may begin with the word at `start`: `bc1`, `1`, `3`, `0x`, and up to two bytes of
+/// framing before them.
+pub(super) fn begins_address(bytes: &[u8], start: usize) -> bool {
+    let head = bytes[start..].iter().take(4);
+    head.into_iter().any(|b| matches!(b, b'1' | b'3' | b'0'))
+}
+
+/// What else [`personal::shapes`] knows.
+pub(super) fn shapes(bytes: &[u8], near: &Near<'_>, found: &mut impl FnMut(usize, Families)) {
     let d = wide(near, |m| m.digit);
     // Every other shape has two digits in a row.
     if d & d >> 1 == 0 {

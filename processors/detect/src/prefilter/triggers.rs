@@ -34,7 +34,6 @@ impl Prefilter {
                 }
             }
             b'\\' | b'%' | 0x80.. if view::is_escape(bytes, at) => found(at, Families::ESCAPE),
-            // Nothing, or one that the table of classes takes with the others.
             _ => {}
         }
     }
