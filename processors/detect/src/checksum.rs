@@ -218,6 +218,7 @@ static IBAN_LENGTHS: [u8; 26 * 26] = {
 };
 
 /// How long the IBANs of a country are; `country` is two ASCII letters.
+#[inline]
 pub(crate) fn iban_length(country: [u8; 2]) -> Option<usize> {
     let [first, second] = country.map(|b| usize::from(b.to_ascii_uppercase().wrapping_sub(b'A')));
     let length = IBAN_LENGTHS.get(26 * first + second)?;

@@ -109,6 +109,7 @@ pub(crate) fn ibans(text: &str, found: Found<'_>) {
 }
 
 /// Where an IBAN that starts at `start` ends. No look at what is around it: also for raw bytes.
+#[inline]
 pub(crate) fn iban_end(bytes: &[u8], start: usize) -> Option<usize> {
     let head = bytes.get(start..start + 4)?;
     if !(head[0].is_ascii_alphabetic()
@@ -120,6 +121,11 @@ pub(crate) fn iban_end(bytes: &[u8], start: usize) -> Option<usize> {
     }
     let length =
         checksum::iban_length([head[0].to_ascii_uppercase(), head[1].to_ascii_uppercase()])?;
+    end_of_iban(bytes, start, length)
+}
+
+/// Apart from the check of its head, which most that look like one fail.
+fn end_of_iban(bytes: &[u8], start: usize, length: usize) -> Option<usize> {
     let mut compact = [0u8; 33];
     let (mut n, mut at) = (0, start);
     while n < length {

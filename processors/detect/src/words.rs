@@ -234,7 +234,7 @@ fn has_stem(key: &str) -> bool {
         let w = [w[0] | 0x20, w[1] | 0x20, w[2] | 0x20];
         matches!(
             &w,
-            b"ass" | b"pwd" | b"ecr" | b"oke" | b"red" | b"uth" | b"ook" | b"key"
+            b"ass" | b"pwd" | b"ecr" | b"oke" | b"ede" | b"uth" | b"ook" | b"key"
         )
     });
     cheap
