@@ -54,15 +54,18 @@ async fn put(url: &str, body: &Value) {
     );
 }
 
-pub(crate) async fn refresh_and_count(peer: &Peer, index: &str) -> u64 {
+async fn refresh_and_count(peer: &Peer, index: &str) -> u64 {
+    count(peer, index).await.expect("a count")
+}
+
+/// `None` while the index has just been made and its shards do not answer yet.
+pub(crate) async fn count(peer: &Peer, index: &str) -> Option<u64> {
     senders::client()
         .post(peer.url(&format!("/{index}/_refresh")))
         .send()
         .await
         .expect("an answer");
-    get(&peer.url(&format!("/{index}/_count"))).await["count"]
-        .as_u64()
-        .expect("a count")
+    get(&peer.url(&format!("/{index}/_count"))).await["count"].as_u64()
 }
 
 async fn send_all(sluice: &Sluice, sent: &[&events::Event]) {
