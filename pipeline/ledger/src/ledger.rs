@@ -16,7 +16,7 @@ use sluice_evidence::SigningKey;
 use tokio::sync::oneshot;
 use tracing::{error, info};
 
-use crate::clock::{self, Clock};
+use crate::clock::{self, Clock, Wall};
 use crate::commit::{AppendError, Committer, Job, Queue};
 use crate::cursors::{Cursors, State as CursorState};
 use crate::dead_letters::DeadLetters;
@@ -119,6 +119,16 @@ impl Ledger {
         settings: Settings,
         key: Option<SigningKey>,
     ) -> Result<Self, OpenError> {
+        Self::open_at(disk, settings, key, clock::system())
+    }
+
+    /// The same where `wall` tells the time.
+    pub(crate) fn open_at(
+        disk: Arc<dyn Disk>,
+        settings: Settings,
+        key: Option<SigningKey>,
+        wall: Wall,
+    ) -> Result<Self, OpenError> {
         let directory = settings.directory.display().to_string();
         let failed = |source| OpenError::Io {
             directory: directory.clone(),
@@ -142,7 +152,7 @@ impl Ledger {
         let inner = Arc::new(Inner {
             disk,
             id: recovered.id,
-            clock: Clock::after(accepted),
+            clock: Clock::after(accepted, wall),
             queue: Queue::default(),
             state: Mutex::new(State {
                 durable,
@@ -246,7 +256,7 @@ impl Ledger {
         let claimed = self.inner.state.lock().claimed.clone();
         self.inner
             .cursors
-            .orphan(clock::wall(), |id| claimed.contains(id));
+            .orphan(self.inner.clock.wall(), |id| claimed.contains(id));
         self.inner.cursors.store()
     }
 
@@ -266,7 +276,7 @@ impl Ledger {
         window: Duration,
         mut see: impl FnMut(&str, Duration, Batch),
     ) -> io::Result<()> {
-        let now = clock::wall();
+        let now = self.inner.clock.wall();
         let since = now.saturating_sub(u64::try_from(window.as_nanos()).unwrap_or(u64::MAX));
         let first = {
             let state = self.inner.state.lock();

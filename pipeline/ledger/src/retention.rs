@@ -5,14 +5,13 @@ use std::time::Duration;
 
 use tracing::{error, info, warn};
 
-use crate::clock;
 use crate::inner::Inner;
 use crate::segment;
 
 /// Deletes what may go, and as much more of the delivered records as `wanted` bytes need below `max_bytes`.
 pub(crate) fn collect(inner: &Inner, wanted: u64) {
     let needed = inner.oldest_needed();
-    let now = clock::wall();
+    let now = inner.clock.wall();
     let settings = &inner.settings;
     let oldest = now.saturating_sub(nanos(settings.retention.time));
     loop {
@@ -78,7 +77,7 @@ pub(crate) fn detach_last(inner: &Inner) -> bool {
 
 /// Lets cursors go that no exporter has claimed for longer than the grace.
 pub(crate) fn release_orphans(inner: &Inner) {
-    let now = clock::wall();
+    let now = inner.clock.wall();
     for (id, state) in inner.cursors.all() {
         let Some(since) = state.orphaned.filter(|_| state.pins) else {
             continue;

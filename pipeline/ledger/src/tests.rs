@@ -1,4 +1,5 @@
 //! The ledger as a whole, on disks that fail as disks do.
 
 mod basics;
+mod clock;
 mod rig;
