@@ -51,7 +51,7 @@ impl Cursors {
     /// Reads what is stored. A damaged file is put aside and reported: its exporter begins at the oldest record then,
     /// so that it gets some twice and misses none.
     pub(crate) fn open(disk: Arc<dyn Disk>) -> io::Result<Self> {
-        disk.create_directory(DIRECTORY)?;
+        disk::make_directory(&*disk, DIRECTORY)?;
         let mut states = BTreeMap::new();
         for entry in disk.list(DIRECTORY)? {
             let path = format!("{DIRECTORY}/{}", entry.name);

@@ -63,7 +63,7 @@ impl DeadLetters {
     /// # Errors
     /// When the directory cannot be read or written.
     pub fn open(disk: Arc<dyn Disk>, key: Key) -> io::Result<Self> {
-        disk.create_directory(DIRECTORY)?;
+        disk::make_directory(&*disk, DIRECTORY)?;
         let letters = Self {
             disk,
             key,

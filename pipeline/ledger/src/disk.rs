@@ -108,6 +108,17 @@ pub struct Entry {
     pub len: u64,
 }
 
+/// Makes a directory below the uppermost one, if it is not there. It is durable then, and so are the names in it, also
+/// those that a killed process left: whoever reads them relies on them from then on.
+///
+/// # Errors
+/// Of the file system.
+pub fn make_directory(disk: &dyn Disk, name: &str) -> io::Result<()> {
+    disk.create_directory(name)?;
+    disk.sync_directory("")?;
+    disk.sync_directory(name)
+}
+
 /// Puts `bytes` in the place of the file `directory/name`, all or nothing and durable: written under another name,
 /// synced, renamed, the directory synced.
 ///

@@ -3,7 +3,7 @@
 use std::io;
 use std::ops::Range;
 
-use crate::disk::{Disk, File};
+use crate::disk::{self, Disk, File};
 
 const DIRECTORY: &str = "quarantine";
 
@@ -12,7 +12,7 @@ const DIRECTORY: &str = "quarantine";
 /// # Errors
 /// Of the file system.
 pub(crate) fn file(disk: &dyn Disk, path: &str) -> io::Result<String> {
-    disk.create_directory(DIRECTORY)?;
+    disk::make_directory(disk, DIRECTORY)?;
     let name = path.replace('/', "-");
     let to = free_name(disk, &name)?;
     disk.rename(path, &to)?;
@@ -33,7 +33,7 @@ pub(crate) fn bytes(
     file: &dyn File,
     range: Range<u64>,
 ) -> io::Result<String> {
-    disk.create_directory(DIRECTORY)?;
+    disk::make_directory(disk, DIRECTORY)?;
     let to = free_name(disk, &format!("{name}-{}-{}", range.start, range.end))?;
     let copy = disk.create(&to)?;
     let mut at = range.start;

@@ -56,8 +56,7 @@ pub(crate) struct Recovered {
 /// # Errors
 /// Only when the directory itself cannot be read or written at all.
 pub(crate) fn recover(disk: &dyn Disk) -> io::Result<Recovered> {
-    disk.create_directory(segment::DIRECTORY)?;
-    disk.sync_directory("")?;
+    disk::make_directory(disk, segment::DIRECTORY)?;
     let mut firsts: Vec<u64> = disk
         .list(segment::DIRECTORY)?
         .iter()

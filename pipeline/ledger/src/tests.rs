@@ -2,4 +2,5 @@
 
 mod basics;
 mod clock;
+mod directories;
 mod rig;
