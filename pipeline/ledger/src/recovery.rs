@@ -57,12 +57,13 @@ pub(crate) struct Recovered {
 /// Only when the directory itself cannot be read or written at all.
 pub(crate) fn recover(disk: &dyn Disk) -> io::Result<Recovered> {
     disk::make_directory(disk, segment::DIRECTORY)?;
-    let mut firsts: Vec<u64> = disk
+    let mut files: Vec<(u64, u64)> = disk
         .list(segment::DIRECTORY)?
         .iter()
-        .filter_map(|e| segment::first_of(&e.name))
+        .filter_map(|e| Some((segment::first_of(&e.name)?, e.len)))
         .collect();
-    firsts.sort_unstable();
+    files.sort_unstable();
+    let firsts: Vec<u64> = files.iter().map(|(first, _)| *first).collect();
     let mut report = Report::default();
     let id = identity(disk, &firsts, &mut report)?;
     let mut segments: Vec<Segment> = Vec::new();
@@ -72,15 +73,17 @@ pub(crate) fn recover(disk: &dyn Disk) -> io::Result<Recovered> {
         let segment = match inspected {
             Ok(segment) => segment,
             Err(error) => {
-                error!(file = segment::path(first), %error, "a segment of the ledger cannot be read; it is left as it is");
+                // Only the last one tells where the log ends, and without that numbers would be given away twice.
+                let Some(next) = next else { return Err(error) };
+                error!(file = segment::path(first), %error, "a segment of the ledger cannot be read now; exporters try again when they come to it");
                 report.damages.push(DamageReport {
                     file: segment::path(first),
                     bytes: None,
-                    sequences: next.map(|next| first..next),
+                    sequences: Some(first..next),
                     what: error.to_string(),
                     quarantine: None,
                 });
-                continue;
+                unread(first..next, files[i].1)
             }
         };
         if let Some(before) = segments.last()
@@ -94,6 +97,12 @@ pub(crate) fn recover(disk: &dyn Disk) -> io::Result<Recovered> {
             continue;
         }
         segments.push(segment);
+    }
+    // What was not read is no older than what follows it, so that retention spares it as long.
+    for i in (1..segments.len()).rev() {
+        if segments[i - 1].accepted == 0 {
+            segments[i - 1].accepted = segments[i].accepted;
+        }
     }
     Ok(Recovered {
         id,
@@ -157,6 +166,15 @@ fn missing(sequences: Range<u64>, report: &mut Report) {
         what: "these records are missing between two segments".into(),
         quarantine: None,
     });
+}
+
+/// A segment that the file system does not let us read: as far as its name and the next one's tell.
+fn unread(sequences: Range<u64>, len: u64) -> Segment {
+    Segment {
+        end: sequences.end,
+        len,
+        ..Segment::new(sequences.start, 0)
+    }
 }
 
 fn remove_empty(disk: &dyn Disk, first: u64) {

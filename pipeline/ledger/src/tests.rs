@@ -4,3 +4,4 @@ mod basics;
 mod clock;
 mod directories;
 mod rig;
+mod starts;

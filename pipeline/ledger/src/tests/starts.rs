@@ -1,0 +1,68 @@
+//! What a start makes of segments that it cannot read, or not trust yet.
+
+use super::rig::{
+    AT_ONCE, append, bytes_of, id, ids, is_idle, open, paths, plain, reader, soon, take, try_open,
+    until,
+};
+use crate::disk::{Fault, FaultKind, Operation, SimulatedDisk, When};
+use crate::{Settings, StartAt};
+
+/// A segment for each record.
+fn narrow() -> Settings {
+    Settings {
+        segment_bytes: 1,
+        ..plain()
+    }
+}
+
+fn fails(operation: Operation, path: &str) -> Fault {
+    Fault::new(operation, When::From(1), FaultKind::Io).below(path)
+}
+
+#[tokio::test]
+async fn a_start_that_cannot_read_the_newest_records_fails_rather_than_to_take_their_numbers() {
+    for operation in [Operation::Open, Operation::Read] {
+        let disk = SimulatedDisk::new(1);
+        let ledger = open(&disk, narrow());
+        append(&ledger, [0]).await.unwrap();
+        append(&ledger, [1]).await.unwrap();
+        ledger.close();
+        disk.fail(fails(operation, &paths(&disk, "segments/")[1]));
+        try_open(&disk, narrow()).expect_err("the end of the log is not known");
+        disk.heal();
+        let ledger = open(&disk, narrow());
+        assert_eq!(ledger.end(), 2);
+        append(&ledger, [2]).await.unwrap();
+        let mut all = reader(&ledger, "all");
+        assert_eq!(take(&mut all, 3).await, [0, 1, 2]);
+        ledger.close();
+    }
+}
+
+#[tokio::test]
+async fn a_segment_that_cannot_be_read_at_the_start_is_delivered_once_it_can() {
+    let disk = SimulatedDisk::new(2);
+    let ledger = open(&disk, narrow());
+    drop(reader(&ledger, "all"));
+    for id in 0..3 {
+        append(&ledger, [id]).await.unwrap();
+    }
+    ledger.close();
+    disk.fail(fails(Operation::Read, &paths(&disk, "segments/")[0]));
+    let ledger = open(&disk, narrow());
+    assert_eq!(ledger.report().damages.len(), 1, "{:?}", ledger.report());
+    let mut all = reader(&ledger, "all");
+    tokio::time::pause();
+    let (reads, seen) = (disk.counts().reads, disk.clone());
+    let was_read = tokio::task::spawn_blocking(move || until(|| seen.counts().reads > reads));
+    let next = take(&mut all, 3);
+    tokio::pin!(next);
+    tokio::select! {
+        early = &mut next => panic!("{early:?} came from a disk that gives nothing"),
+        done = was_read => done.unwrap(),
+    }
+    disk.heal();
+    assert_eq!(next.await, [0, 1, 2]);
+    assert_eq!(ledger.cursors()[&id("all")].lost, 0);
+    ledger.close();
+}
