@@ -338,6 +338,8 @@ fn inspect(
         torn_tail(disk, &path, &*file, start..len, why, mend, report);
     }
     if mend && !segment.is_sealed && segment.end > segment.first {
+        // A process that was killed may have written what it could not sync any more; from here on it counts.
+        file.sync()?;
         seal(&*file, &mut segment, id);
     }
     Ok(segment)

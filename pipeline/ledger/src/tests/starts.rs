@@ -66,3 +66,37 @@ async fn a_segment_that_cannot_be_read_at_the_start_is_delivered_once_it_can() {
     assert_eq!(ledger.cursors()[&id("all")].lost, 0);
     ledger.close();
 }
+
+/// The process wrote a frame and was killed before it was durable. The next one sees it.
+#[tokio::test]
+async fn what_a_killed_process_left_unsynced_is_durable_before_anyone_gets_it() {
+    let disk = SimulatedDisk::new(3);
+    let ledger = open(&disk, plain());
+    append(&ledger, [0]).await.unwrap();
+    disk.fail(Fault::new(Operation::Sync, When::From(1), FaultKind::Io).below("segments/"));
+    disk.fail(Fault::new(
+        Operation::Truncate,
+        When::From(1),
+        FaultKind::Io,
+    ));
+    append(&ledger, [1]).await.unwrap_err();
+    disk.kill();
+    ledger.close();
+
+    // Sealing fails, and with the old rule the frame counted all the same.
+    let disk = disk.restarted();
+    assert!(try_open(&disk, plain()).is_err(), "nothing can be synced");
+    disk.heal();
+    disk.fail(Fault::new(Operation::Append, When::From(1), FaultKind::NoSpace).below("segments/"));
+    let ledger = open(&disk, plain());
+    let mut all = ledger.reader(id("all"), StartAt::Beginning).unwrap();
+    let got = ids(&soon(all.next(&AT_ONCE)).await.batch);
+    disk.crash_losing_all();
+    ledger.close();
+    disk.heal();
+    let ledger = open(&disk.restarted(), plain());
+    let mut again = ledger.reader(id("again"), StartAt::Beginning).unwrap();
+    assert_eq!(ids(&soon(again.next(&AT_ONCE)).await.batch), got);
+    assert!(is_idle(&mut again));
+    ledger.close();
+}
