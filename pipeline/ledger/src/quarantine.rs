@@ -35,7 +35,16 @@ pub(crate) fn bytes(
 ) -> io::Result<String> {
     disk::make_directory(disk, DIRECTORY)?;
     let to = free_name(disk, &format!("{name}-{}-{}", range.start, range.end))?;
-    let copy = disk.create(&to)?;
+    let copied = copy(disk, &to, file, range).and_then(|()| disk.sync_directory(DIRECTORY));
+    if copied.is_err() {
+        // Half a copy is of no use and takes room that may be short.
+        let _ = disk.remove(&to);
+    }
+    copied.map(|()| to)
+}
+
+fn copy(disk: &dyn Disk, to: &str, file: &dyn File, range: Range<u64>) -> io::Result<()> {
+    let copy = disk.create(to)?;
     let mut at = range.start;
     let mut buffer = vec![0; 1 << 20];
     while at < range.end {
@@ -47,9 +56,7 @@ pub(crate) fn bytes(
         copy.append(&buffer[..read])?;
         at += read as u64;
     }
-    copy.sync()?;
-    disk.sync_directory(DIRECTORY)?;
-    Ok(to)
+    copy.sync()
 }
 
 /// A path below the directory that no file has.

@@ -92,8 +92,7 @@ pub(crate) fn recover(disk: &dyn Disk) -> io::Result<Recovered> {
             missing(before.end..segment.first, &mut report);
         }
         if segment.first == segment.end {
-            // Nothing acknowledged was ever in it, and its name is needed again.
-            remove_empty(disk, first);
+            put_away(disk, first);
             continue;
         }
         segments.push(segment);
@@ -177,12 +176,19 @@ fn unread(sequences: Range<u64>, len: u64) -> Segment {
     }
 }
 
-fn remove_empty(disk: &dyn Disk, first: u64) {
-    let removed = disk
-        .remove(&segment::path(first))
-        .and_then(|()| disk.sync_directory(segment::DIRECTORY));
-    if let Err(error) = removed {
-        warn!(file = segment::path(first), %error, "an empty segment stays behind");
+/// Takes a segment without a record out of the way, for its name is needed again. What it still holds may have been
+/// records once and found no room in quarantine as a copy, so then it goes there itself.
+fn put_away(disk: &dyn Disk, first: u64) {
+    let path = segment::path(first);
+    let put = disk.open(&path).and_then(|f| f.len()).and_then(|len| {
+        if len > crate::format::HEADER as u64 {
+            return quarantine::file(disk, &path).map(|_| ());
+        }
+        disk.remove(&path)?;
+        disk.sync_directory(segment::DIRECTORY)
+    });
+    if let Err(error) = put {
+        warn!(file = path, %error, "an empty segment stays behind");
     }
 }
 

@@ -100,3 +100,27 @@ async fn what_a_killed_process_left_unsynced_is_durable_before_anyone_gets_it() 
     assert!(is_idle(&mut again));
     ledger.close();
 }
+
+/// All frames of a segment are damaged and the disk has no room for a copy of them.
+#[tokio::test]
+async fn damaged_bytes_are_kept_where_there_is_no_room_to_copy_them() {
+    let disk = SimulatedDisk::new(4);
+    let ledger = open(&disk, plain());
+    append(&ledger, [0]).await.unwrap();
+    ledger.close();
+    let path = paths(&disk, "segments/").remove(0);
+    disk.flip(&path, 100, 3).unwrap();
+    disk.cut(&path, bytes_of(&disk, &path).len() as u64 - 112)
+        .unwrap();
+    let rotten = bytes_of(&disk, &path);
+    disk.set_capacity(Some(disk.used()));
+    let ledger = open(&disk, plain());
+    disk.set_capacity(None);
+    append(&ledger, [1]).await.unwrap();
+    ledger.close();
+    let kept = paths(&disk, "quarantine/");
+    assert!(
+        kept.iter().all(|path| bytes_of(&disk, path) == rotten) && kept.len() == 1,
+        "{kept:?}"
+    );
+}
