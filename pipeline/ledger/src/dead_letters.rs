@@ -130,6 +130,13 @@ impl DeadLetters {
         counts.filter(|(_, n)| *n > 0).collect()
     }
 
+    /// The sequence number behind the last record that has a letter.
+    pub(crate) fn end(&self) -> u64 {
+        let boxes = self.boxes.lock();
+        let last = |b: &Arc<Mutex<Letterbox>>| b.lock().index.keys().next_back().copied();
+        boxes.values().filter_map(last).max().map_or(0, |s| s + 1)
+    }
+
     /// The sequence numbers of an exporter's letters, ascending.
     #[must_use]
     pub fn sequences(&self, exporter: &str) -> Vec<u64> {

@@ -138,8 +138,8 @@ impl Ledger {
         let cursors = Cursors::open(disk.clone()).map_err(failed)?;
         let dead_letters =
             DeadLetters::open(disk.clone(), Key::of(&recovered.id)).map_err(failed)?;
-        // Never a number twice: what a cursor or a checkpoint counts as past stays past, whatever was lost.
-        let end = recovered.segments.last().map_or(0, |s| s.end);
+        // Never a number twice: what a cursor, a checkpoint or a dead letter knows stays past, whatever was lost.
+        let end = recovered.next.max(dead_letters.end());
         let passed = cursors
             .all()
             .values()

@@ -48,6 +48,8 @@ pub struct DamageReport {
 pub(crate) struct Recovered {
     pub(crate) id: [u8; 16],
     pub(crate) segments: Vec<Segment>,
+    /// The number of the next record, as far as the segments tell.
+    pub(crate) next: u64,
     pub(crate) report: Report,
 }
 
@@ -67,6 +69,7 @@ pub(crate) fn recover(disk: &dyn Disk) -> io::Result<Recovered> {
     let mut report = Report::default();
     let id = identity(disk, &firsts, &mut report)?;
     let mut segments: Vec<Segment> = Vec::new();
+    let mut end = 0;
     for (i, &first) in firsts.iter().enumerate() {
         let next = firsts.get(i + 1).copied();
         let inspected = inspect(disk, first, next, &id, true, &mut report);
@@ -92,9 +95,13 @@ pub(crate) fn recover(disk: &dyn Disk) -> io::Result<Recovered> {
             missing(before.end..segment.first, &mut report);
         }
         if segment.first == segment.end {
+            if is_ours(disk, first, &id) {
+                end = first;
+            }
             put_away(disk, first);
             continue;
         }
+        end = segment.end;
         segments.push(segment);
     }
     // What was not read is no older than what follows it, so that retention spares it as long.
@@ -106,6 +113,7 @@ pub(crate) fn recover(disk: &dyn Disk) -> io::Result<Recovered> {
     Ok(Recovered {
         id,
         segments,
+        next: end,
         report,
     })
 }
@@ -152,6 +160,7 @@ pub(crate) fn look(disk: &dyn Disk) -> io::Result<Recovered> {
     }
     Ok(Recovered {
         id,
+        next: segments.last().map_or(0, |s| s.end),
         segments,
         report,
     })
@@ -174,6 +183,12 @@ fn unread(sequences: Range<u64>, len: u64) -> Segment {
         len,
         ..Segment::new(sequences.start, 0)
     }
+}
+
+/// Whether the segment was made when the log had come to this number.
+fn is_ours(disk: &dyn Disk, first: u64, id: &[u8; 16]) -> bool {
+    disk::read_prefix(disk, &segment::path(first), crate::format::HEADER)
+        .is_ok_and(|b| Header::decode(&b).is_ok_and(|h| h.ledger == *id && h.first == first))
 }
 
 /// Takes a segment without a record out of the way, for its name is needed again. What it still holds may have been

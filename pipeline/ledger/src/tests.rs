@@ -3,5 +3,6 @@
 mod basics;
 mod clock;
 mod directories;
+mod numbers;
 mod rig;
 mod starts;
