@@ -1,17 +1,19 @@
 //! The cursors of all exporters: in memory, and a small file for each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 use sha2::{Digest as _, Sha256};
-use tracing::error;
+use tracing::{error, warn};
 
 use crate::cursor::{Cursor, Stored};
 use crate::disk::{self, Disk};
+use crate::format::Damage;
 use crate::quarantine;
+use crate::recovery::{DamageReport, Report};
 
 const DIRECTORY: &str = "cursors";
 /// A cursor with more ranges than this is not written: see `Reader`, which does not go on before.
@@ -45,34 +47,78 @@ pub struct State {
 pub(crate) struct Cursors {
     disk: Arc<dyn Disk>,
     states: Mutex<BTreeMap<CursorId, State>>,
+    /// Files that could not be read and whose exporters have not come yet. They keep all segments until then.
+    damaged: Mutex<BTreeSet<String>>,
+    /// Held while files are written: two writers of one file would take each other's half.
+    writing: Mutex<()>,
 }
 
 impl Cursors {
-    /// Reads what is stored. A damaged file is put aside and reported: its exporter begins at the oldest record then,
-    /// so that it gets some twice and misses none.
-    pub(crate) fn open(disk: Arc<dyn Disk>) -> io::Result<Self> {
+    /// Reads what is stored. A damaged file is copied and reported: its exporter begins at the oldest record then, so
+    /// that it gets some twice and misses none.
+    pub(crate) fn open(disk: Arc<dyn Disk>, report: &mut Report) -> io::Result<Self> {
         disk::make_directory(&*disk, DIRECTORY)?;
         let mut states = BTreeMap::new();
+        let mut damaged = BTreeSet::new();
         for entry in disk.list(DIRECTORY)? {
             let path = format!("{DIRECTORY}/{}", entry.name);
             if entry.name.ends_with(".tmp") {
-                disk.remove(&path)?;
+                if let Err(error) = disk.remove(&path) {
+                    warn!(file = path, %error, "what a write has left behind cannot be removed");
+                }
                 continue;
             }
-            let Some(stored) = Stored::decode(&disk::read(&*disk, &path, MAX_FILE)?) else {
-                error!(
-                    file = path,
-                    "a cursor is damaged; its exporter begins again at the oldest record that is kept"
-                );
-                quarantine::file(&*disk, &path)?;
-                continue;
-            };
-            states.extend([loaded(&stored)]);
+            let read = disk::read(&*disk, &path, MAX_FILE).and_then(|bytes| {
+                Stored::decode(&bytes).ok_or_else(|| Damage("it is no stored cursor").into())
+            });
+            match read {
+                Ok(stored) => states.extend([loaded(&stored)]),
+                Err(error) => {
+                    error!(
+                        file = path, %error,
+                        "a cursor is damaged; its exporter begins again at the oldest record that is kept"
+                    );
+                    // The file stays until its exporter or nobody comes, so that this start is not the only one to know.
+                    let copy = disk.open(&path).and_then(|file| {
+                        let name = path.replace('/', "-");
+                        quarantine::bytes(&*disk, &name, &*file, 0..file.len()?)
+                    });
+                    report.damages.push(DamageReport {
+                        file: path,
+                        bytes: None,
+                        sequences: None,
+                        what: format!("damaged cursor: {error}"),
+                        quarantine: copy.ok(),
+                    });
+                    damaged.insert(entry.name);
+                }
+            }
         }
         Ok(Self {
             disk,
             states: Mutex::new(states),
+            damaged: Mutex::new(damaged),
+            writing: Mutex::new(()),
         })
+    }
+
+    /// Whether the exporter had a cursor that could not be read, and no new one yet.
+    pub(crate) fn is_damaged(&self, id: &CursorId) -> bool {
+        self.damaged.lock().contains(&file_name(id))
+    }
+
+    /// Puts damaged cursors aside for which no exporter has come.
+    pub(crate) fn put_aside_damaged(&self) -> io::Result<()> {
+        let _writing = self.writing.lock();
+        let names = std::mem::take(&mut *self.damaged.lock());
+        for name in names {
+            warn!(
+                file = name,
+                "no exporter has come for this damaged cursor: it keeps no segments from being deleted"
+            );
+            quarantine::file(&*self.disk, &format!("{DIRECTORY}/{name}"))?;
+        }
+        Ok(())
     }
 
     /// What is stored, without changing anything. Damaged files are passed over.
@@ -105,6 +151,7 @@ impl Cursors {
             is_dirty: true,
         });
         state.is_dirty |= state.orphaned.take().is_some();
+        self.damaged.lock().remove(&file_name(id));
         state.cursor.clone()
     }
 
@@ -154,6 +201,7 @@ impl Cursors {
 
     /// Removes a cursor and its file.
     pub(crate) fn forget(&self, id: &CursorId) -> io::Result<bool> {
+        let _writing = self.writing.lock();
         let was_there = self.states.lock().remove(id).is_some();
         match self.disk.remove(&format!("{DIRECTORY}/{}", file_name(id))) {
             Ok(()) => self.disk.sync_directory(DIRECTORY)?,
@@ -170,6 +218,9 @@ impl Cursors {
 
     /// The first sequence number that some cursor still needs; `None` when none pins anything.
     pub(crate) fn oldest_needed(&self) -> Option<u64> {
+        if !self.damaged.lock().is_empty() {
+            return Some(0);
+        }
         let states = self.states.lock();
         states
             .values()
@@ -185,6 +236,7 @@ impl Cursors {
 
     /// Stores those that have moved. After an error the rest stays to be stored.
     pub(crate) fn store(&self) -> io::Result<()> {
+        let _writing = self.writing.lock();
         let dirty: Vec<(CursorId, Stored)> = {
             let mut states = self.states.lock();
             let dirty = states.iter_mut().filter(|(_, s)| s.is_dirty);

@@ -134,8 +134,8 @@ impl Ledger {
             directory: directory.clone(),
             source,
         };
-        let recovered = recovery::recover(&*disk).map_err(failed)?;
-        let cursors = Cursors::open(disk.clone()).map_err(failed)?;
+        let mut recovered = recovery::recover(&*disk).map_err(failed)?;
+        let cursors = Cursors::open(disk.clone(), &mut recovered.report).map_err(failed)?;
         let dead_letters =
             DeadLetters::open(disk.clone(), Key::of(&recovered.id)).map_err(failed)?;
         // Never a number twice: what a cursor, a checkpoint or a dead letter knows stays past, whatever was lost.
@@ -236,14 +236,19 @@ impl Ledger {
     /// # Errors
     /// The cursor cannot be stored.
     pub fn reader(&self, id: CursorId, start: StartAt) -> io::Result<Reader> {
-        let state = {
+        // Where an exporter stood that lost its cursor to damage nobody knows: some twice rather than one never.
+        let start = match start {
+            StartAt::Now if self.inner.cursors.is_damaged(&id) => StartAt::Beginning,
+            start => start,
+        };
+        let start = {
             let state = self.inner.state.lock();
             match start {
                 StartAt::Now => state.durable,
                 StartAt::Beginning => state.segments.front().map_or(state.durable, |s| s.first),
             }
         };
-        let feed = LedgerFeed::new(self.inner.clone(), id, state);
+        let feed = LedgerFeed::new(self.inner.clone(), id, start);
         self.inner.cursors.store()?;
         Ok(Reader::new(Feed::Ledger(Box::new(feed))))
     }
@@ -257,6 +262,7 @@ impl Ledger {
         self.inner
             .cursors
             .orphan(self.inner.clock.wall(), |id| claimed.contains(id));
+        self.inner.cursors.put_aside_damaged()?;
         self.inner.cursors.store()
     }
 

@@ -2,6 +2,7 @@
 
 mod basics;
 mod clock;
+mod cursors;
 mod directories;
 mod numbers;
 mod rig;
