@@ -151,6 +151,7 @@ impl Cursors {
             is_dirty: true,
         });
         state.is_dirty |= state.orphaned.take().is_some();
+        state.pins = true;
         self.damaged.lock().remove(&file_name(id));
         state.cursor.clone()
     }

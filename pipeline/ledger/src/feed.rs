@@ -57,7 +57,7 @@ impl LedgerFeed {
         let position = cursor.low();
         let number = {
             let mut state = inner.state.lock();
-            state.claimed.insert(id.clone());
+            *state.claimed.entry(id.clone()).or_default() += 1;
             state.tail.join(position)
         };
         Self {
@@ -192,7 +192,14 @@ impl LedgerFeed {
 
 impl Drop for LedgerFeed {
     fn drop(&mut self) {
-        self.inner.state.lock().tail.leave(self.number);
+        let mut state = self.inner.state.lock();
+        state.tail.leave(self.number);
+        if let Some(readers) = state.claimed.get_mut(&self.id) {
+            *readers -= 1;
+            if *readers == 0 {
+                state.claimed.remove(&self.id);
+            }
+        }
     }
 }
 

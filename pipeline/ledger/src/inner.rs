@@ -1,6 +1,6 @@
 //! What the ledger's threads and its readers share.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -55,8 +55,8 @@ pub(crate) struct State {
     pub(crate) tail: Tail,
     /// In order; the last may be the one that is written.
     pub(crate) segments: VecDeque<Segment>,
-    /// The exporters that claimed a cursor.
-    pub(crate) claimed: HashSet<CursorId>,
+    /// The exporters that have a cursor now, each with its readers: during a reload an old and a new one.
+    pub(crate) claimed: HashMap<CursorId, usize>,
 }
 
 impl State {

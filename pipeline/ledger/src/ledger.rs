@@ -1,6 +1,6 @@
 //! The durable log of a node: opened once, shared by all pipelines, closed last.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::io;
@@ -158,7 +158,7 @@ impl Ledger {
                 durable,
                 tail: Tail::new(cache),
                 segments: recovered.segments.into(),
-                claimed: HashSet::with_hasher(RandomState::new()),
+                claimed: HashMap::with_hasher(RandomState::new()),
             }),
             arrived: Arc::default(),
             cursors,
@@ -261,7 +261,7 @@ impl Ledger {
         let claimed = self.inner.state.lock().claimed.clone();
         self.inner
             .cursors
-            .orphan(self.inner.clock.wall(), |id| claimed.contains(id));
+            .orphan(self.inner.clock.wall(), |id| claimed.contains_key(id));
         self.inner.cursors.put_aside_damaged()?;
         self.inner.cursors.store()
     }
@@ -359,7 +359,7 @@ impl Ledger {
             let is_drained = {
                 let state = self.inner.state.lock();
                 let cursors = self.inner.cursors.all();
-                state.claimed.iter().all(|id| {
+                state.claimed.keys().all(|id| {
                     cursors
                         .get(id)
                         .is_none_or(|c| c.cursor.low() >= state.durable)
