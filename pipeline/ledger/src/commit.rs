@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use tracing::{error, info};
 
 use crate::disk::File;
-use crate::format::{Header, Key};
+use crate::format::{HEAD, HEADER, Header, Key};
 use crate::frame::Prepared;
 use crate::inner::Inner;
 use crate::keeper::Keeper;
@@ -181,21 +181,12 @@ impl Committer {
 
     /// Those jobs for which there is room below `max_bytes`; the others are answered.
     fn with_room(&self, jobs: Vec<Job>) -> Vec<Job> {
-        let max = self.inner.settings.max_bytes;
-        let wanted: u64 = jobs.iter().map(Job::len).sum();
-        let mut has = self.inner.bytes();
-        while has + wanted > max {
-            retention::collect(&self.inner, wanted);
-            has = self.inner.bytes();
-            let gives_up = self.inner.settings.on_full == OnFull::Refuse;
-            if has + wanted <= max || gives_up || !retention::detach_last(&self.inner) {
-                break;
-            }
-        }
+        // A segment may begin and end with these.
+        let mut wanted = (HEADER + HEAD) as u64;
         let mut fitting = Vec::with_capacity(jobs.len());
         for job in jobs {
-            if has + job.len() <= max {
-                has += job.len();
+            if self.makes_room(wanted + job.len()) {
+                wanted += job.len();
                 fitting.push(job);
             } else {
                 let why = retention::why_full(&self.inner);
@@ -203,6 +194,24 @@ impl Committer {
             }
         }
         fitting
+    }
+
+    /// Deletes what it may for so many bytes. Says whether there is room for them.
+    fn makes_room(&self, wanted: u64) -> bool {
+        let settings = &self.inner.settings;
+        let may_detach = settings.on_full == OnFull::DetachExporter;
+        while self.inner.bytes() + wanted > settings.max_bytes {
+            retention::collect(&self.inner, wanted);
+            if self.inner.bytes() + wanted <= settings.max_bytes {
+                break;
+            }
+            // Nobody loses anything for what can never fit.
+            let is_worth_it = may_detach && wanted <= settings.max_bytes;
+            if !is_worth_it || !retention::detach_last(&self.inner) {
+                return false;
+            }
+        }
+        true
     }
 
     /// One write, one fsync. After an error nothing of it counts.

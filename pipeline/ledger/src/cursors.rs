@@ -39,7 +39,16 @@ pub struct State {
     pub orphaned: Option<u64>,
     /// Whether it keeps segments from being deleted.
     pub pins: bool,
+    /// It has lost its claim on what is older than this.
+    claims_from: u64,
     is_dirty: bool,
+}
+
+impl State {
+    /// The first sequence number that deleting must spare for it.
+    pub(crate) fn needs(&self) -> u64 {
+        self.cursor.low().max(self.claims_from)
+    }
 }
 
 /// All of them.
@@ -148,6 +157,7 @@ impl Cursors {
             lost: 0,
             orphaned: None,
             pins: true,
+            claims_from: 0,
             is_dirty: true,
         });
         state.is_dirty |= state.orphaned.take().is_some();
@@ -188,9 +198,16 @@ impl Cursors {
         });
     }
 
-    /// Changes whether a cursor pins segments.
-    pub(crate) fn set_pins(&self, id: &CursorId, pins: bool) {
-        self.change(id, |state| state.pins = pins);
+    /// Lets a cursor pin nothing any more.
+    pub(crate) fn unpin(&self, id: &CursorId) {
+        self.change(id, |state| state.pins = false);
+    }
+
+    /// Takes the claim on everything before `sequence` from a cursor; what comes after it keeps.
+    pub(crate) fn disclaim(&self, id: &CursorId, sequence: u64) {
+        self.change(id, |state| {
+            state.claims_from = state.claims_from.max(sequence);
+        });
     }
 
     fn change(&self, id: &CursorId, change: impl FnOnce(&mut State)) {
@@ -223,11 +240,7 @@ impl Cursors {
             return Some(0);
         }
         let states = self.states.lock();
-        states
-            .values()
-            .filter(|s| s.pins)
-            .map(|s| s.cursor.low())
-            .min()
+        states.values().filter(|s| s.pins).map(State::needs).min()
     }
 
     /// Whether any has moved since it was stored.
@@ -271,6 +284,7 @@ fn loaded(stored: &Stored) -> (CursorId, State) {
         lost: stored.lost,
         orphaned: stored.orphaned,
         pins: true,
+        claims_from: 0,
         is_dirty: false,
     };
     (id, state)

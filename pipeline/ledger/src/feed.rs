@@ -112,7 +112,6 @@ impl LedgerFeed {
     /// What memory has from the position on; false when it begins later and the disk must be read.
     fn take_from_memory(&mut self, pieces: &mut VecDeque<Piece>) -> bool {
         let mut foreign = Vec::new();
-        let mut catches_up = false;
         {
             let mut state = self.inner.state.lock();
             if self.position < state.durable {
@@ -133,16 +132,12 @@ impl LedgerFeed {
                     }
                     self.position = entry.end;
                 }
-                catches_up = self.walk.take().is_some();
+                self.walk = None;
                 state.tail.moved(self.number, self.position);
             }
         }
         for range in foreign {
             self.inner.cursors.finish(&self.id, range);
-        }
-        if catches_up {
-            // Whoever lost its claim on old records has one on the new ones.
-            self.inner.cursors.set_pins(&self.id, true);
         }
         true
     }

@@ -1,6 +1,8 @@
 //! Which segments may go: those that every cursor has passed, that a checkpoint covers, and that are older than asked
 //! for. Undelivered records never go by themselves.
 
+use std::io;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tracing::{error, info, warn};
@@ -33,11 +35,16 @@ pub(crate) fn collect(inner: &Inner, wanted: u64) {
             state.segments.pop_front()
         };
         let Some(victim) = victim else { return };
+        // Or a power cut would set cursors back to where nothing is any more, and that would look like a loss. A disk
+        // too full for a cursor needs the room all the same.
+        if inner.cursors.is_dirty() {
+            let _ = inner.cursors.store();
+        }
         let path = segment::path(victim.first);
-        let removed = inner
-            .disk
-            .remove(&path)
-            .and_then(|()| inner.disk.sync_directory(segment::DIRECTORY));
+        let removed = match inner.disk.remove(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => removed.and_then(|()| inner.disk.sync_directory(segment::DIRECTORY)),
+        };
         match removed {
             Ok(()) => info!(
                 first = victim.first,
@@ -46,32 +53,39 @@ pub(crate) fn collect(inner: &Inner, wanted: u64) {
             ),
             Err(error) => {
                 warn!(file = path, %error, "a segment past its retention cannot be deleted");
+                inner.state.lock().segments.push_front(victim);
                 return;
             }
         }
     }
 }
 
-/// Takes the claim on the oldest records from the exporter that is furthest behind. Says whether there was one.
+/// Takes the claim on the oldest segment, and on no more, from the exporter that is furthest behind. Says whether that
+/// can make room.
 pub(crate) fn detach_last(inner: &Inner) -> bool {
+    let (oldest, durable) = {
+        let state = inner.state.lock();
+        // Only what has a later one behind it can be deleted.
+        let has_more = state.segments.get(1).is_some_and(|s| s.end > s.first);
+        let oldest = state.segments.front().filter(|_| has_more);
+        (oldest.map(|s| s.end), state.durable)
+    };
+    let Some(end) = oldest.filter(|end| *end <= inner.checkpointed.load(Ordering::Acquire)) else {
+        return false;
+    };
     let cursors = inner.cursors.all();
     let last = cursors
         .iter()
-        .filter(|(_, s)| s.pins)
+        .filter(|(_, s)| s.pins && s.needs() < end)
         .min_by_key(|(_, s)| s.cursor.low());
     let Some((id, state)) = last else {
         return false;
     };
-    let waiting = inner
-        .state
-        .lock()
-        .durable
-        .saturating_sub(state.cursor.low());
     error!(
-        exporter = %id.exporter, pipeline = %id.pipeline, waiting,
+        exporter = %id.exporter, pipeline = %id.pipeline, waiting = durable.saturating_sub(state.cursor.low()), end,
         "the ledger is full: this exporter is furthest behind and loses its claim on the oldest records (on_full: detach_exporter)"
     );
-    inner.cursors.set_pins(id, false);
+    inner.cursors.disclaim(id, end);
     true
 }
 
@@ -87,7 +101,7 @@ pub(crate) fn release_orphans(inner: &Inner) {
                 exporter = %id.exporter, pipeline = %id.pipeline,
                 "no exporter with this id has been configured for a long time: its undelivered records no longer keep segments from being deleted"
             );
-            inner.cursors.set_pins(&id, false);
+            inner.cursors.unpin(&id);
         }
     }
 }

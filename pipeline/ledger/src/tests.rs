@@ -4,6 +4,7 @@ mod basics;
 mod clock;
 mod cursors;
 mod directories;
+mod full;
 mod numbers;
 mod rig;
 mod starts;
