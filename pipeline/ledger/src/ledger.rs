@@ -125,10 +125,12 @@ impl Ledger {
     /// The same where `wall` tells the time.
     pub(crate) fn open_at(
         disk: Arc<dyn Disk>,
-        settings: Settings,
+        mut settings: Settings,
         key: Option<SigningKey>,
         wall: Wall,
     ) -> Result<Self, OpenError> {
+        // The last segment is never deleted, so it must leave room for the next.
+        settings.segment_bytes = settings.segment_bytes.min(settings.max_bytes / 4);
         let directory = settings.directory.display().to_string();
         let failed = |source| OpenError::Io {
             directory: directory.clone(),

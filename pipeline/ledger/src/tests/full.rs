@@ -144,6 +144,24 @@ async fn nobody_is_detached_for_a_request_that_can_never_fit() {
     ledger.close();
 }
 
+/// The segment that is written counts too, and it must not fill all the room.
+#[tokio::test]
+async fn a_ledger_smaller_than_a_segment_goes_on_for_ever() {
+    let disk = SimulatedDisk::new(5);
+    let settings = Settings {
+        max_bytes: 30_000,
+        ..plain()
+    };
+    let ledger = open(&disk, settings.clone());
+    let mut splunk = reader(&ledger, "splunk");
+    for id in 0..60 {
+        push(&ledger, id).await.unwrap();
+        assert_eq!(take(&mut splunk, 1).await, [id]);
+        assert!(ledger.bytes() <= settings.max_bytes);
+    }
+    ledger.close();
+}
+
 #[tokio::test]
 async fn senders_are_served_again_as_soon_as_the_disk_has_room() {
     let disk = SimulatedDisk::new(6);
