@@ -16,7 +16,10 @@ use crate::quarantine;
 use crate::recovery::{DamageReport, Report};
 
 const DIRECTORY: &str = "cursors";
-/// A cursor with more ranges than this is not written: see `Reader`, which does not go on before.
+/// A cursor with as many finished ranges above its watermark lends no more until some of the gaps are filled: its file
+/// stays small, and a restart repeats no more than that.
+pub(crate) const MAX_GAPS: usize = 4096;
+/// No stored cursor is longer.
 const MAX_FILE: u64 = 16 << 20;
 
 /// One exporter of one pipeline.
@@ -176,9 +179,21 @@ impl Cursors {
         }
     }
 
-    /// Finishes records.
-    pub(crate) fn finish(&self, id: &CursorId, range: Range<u64>) {
-        self.change(id, |state| state.cursor.finish(range));
+    /// Finishes records. Says whether that ended a time in which no more could be lent.
+    pub(crate) fn finish(&self, id: &CursorId, range: Range<u64>) -> bool {
+        let mut is_open_again = false;
+        self.change(id, |state| {
+            let was_full = state.cursor.gaps() >= MAX_GAPS;
+            state.cursor.finish(range);
+            is_open_again = was_full && state.cursor.gaps() < MAX_GAPS;
+        });
+        is_open_again
+    }
+
+    /// Whether so much is finished above the watermark that gaps must be filled first.
+    pub(crate) fn is_full_of_gaps(&self, id: &CursorId) -> bool {
+        let states = self.states.lock();
+        states.get(id).is_some_and(|s| s.cursor.gaps() >= MAX_GAPS)
     }
 
     /// What of these records is not finished.

@@ -85,6 +85,9 @@ impl LedgerFeed {
     /// Takes the next records; false when there are none now. The future may be dropped and asked for again.
     pub(crate) async fn more(&mut self, pieces: &mut VecDeque<Piece>) -> bool {
         let before = pieces.len();
+        if self.inner.cursors.is_full_of_gaps(&self.id) {
+            return false;
+        }
         loop {
             if let Some(reading) = &mut self.reading {
                 let chunk = reading.await;
@@ -300,7 +303,7 @@ struct LedgerLender {
 
 impl Lender for LedgerLender {
     fn delivered(&self, sequences: Range<u64>) {
-        self.inner.cursors.finish(&self.id, sequences);
+        self.inner.finish(&self.id, sequences);
         self.inner.chores.cursor_moved();
     }
 
@@ -311,7 +314,7 @@ impl Lender for LedgerLender {
                 put_letters(&inner, &id.pipeline, &id.exporter, &refusal)?;
                 // Only now: a letter is durable before its record counts as finished.
                 for sequence in refusal.sequences {
-                    inner.cursors.finish(&id, sequence..sequence + 1);
+                    inner.finish(&id, sequence..sequence + 1);
                 }
                 inner.chores.cursor_moved();
                 Ok::<(), io::Error>(())

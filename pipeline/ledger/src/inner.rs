@@ -80,6 +80,15 @@ impl Inner {
     }
 }
 
+impl Inner {
+    /// Finishes records of an exporter, which may be waiting for just that to go on.
+    pub(crate) fn finish(&self, id: &CursorId, sequences: Range<u64>) {
+        if self.cursors.finish(id, sequences) {
+            self.arrived.notify_waiters();
+        }
+    }
+}
+
 /// The pipeline of records that the ledger itself writes. No exporter reads it.
 pub(crate) const OWN_PIPELINE: &str = "ledger";
 

@@ -1,12 +1,15 @@
 //! What becomes of cursors: damaged, orphaned, full of gaps.
 
-use std::sync::Arc;
 use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use sluice_component::Batching;
 
 use super::rig::{
     AT_ONCE, Hands, append, bytes_of, cursor, deliver, id, ids, open, paths, plain, reader, soon,
     stored, take,
 };
+use crate::cursors::MAX_GAPS;
 use crate::disk::{Fault, FaultKind, Operation, SimulatedDisk, When};
 use crate::{Ledger, Retention, Settings, StartAt};
 
@@ -192,5 +195,75 @@ async fn an_exporter_that_is_removed_while_the_process_runs_is_orphaned_too() {
     );
     take(&mut kept, 1).await;
     soon(ledger.drained()).await;
+    ledger.close();
+}
+
+/// Every other record is stuck. Without a bound the cursor would grow with every record that is not.
+#[tokio::test]
+async fn a_cursor_with_many_gaps_lends_no_more_until_some_are_filled() {
+    let disk = SimulatedDisk::new(9);
+    let ledger = open(&disk, plain());
+    let mut splunk = reader(&ledger, "splunk");
+    let mut leases = Vec::new();
+    for start in (0..20_000).step_by(1000) {
+        append(&ledger, start..start + 1000).await.unwrap();
+        if let Some(lease) = splunk.next(&AT_ONCE).now_or_never() {
+            for i in (1..lease.batch.len() as u32).step_by(2) {
+                lease.delivered(i..i + 1);
+            }
+            leases.push(lease);
+        }
+    }
+    let gaps = cursor(&ledger, "splunk").cursor.gaps();
+    assert!((MAX_GAPS..MAX_GAPS + 500).contains(&gaps), "{gaps}");
+    leases.iter().for_each(deliver);
+    let taken: usize = leases.iter().map(|l| l.batch.len()).sum();
+    assert_eq!(cursor(&ledger, "splunk").cursor.low(), taken as u64);
+    let rest = take(&mut splunk, 20_000 - taken).await;
+    assert_eq!(rest.len(), 20_000 - taken);
+    ledger.close();
+}
+
+#[tokio::test]
+async fn a_reader_that_waits_for_gaps_to_be_filled_goes_on_at_once() {
+    let disk = SimulatedDisk::new(10);
+    let ledger = open(&disk, plain());
+    let mut splunk = reader(&ledger, "splunk");
+    append(&ledger, 0..10_000).await.unwrap();
+    let all = Batching {
+        max_records: 10_000,
+        ..AT_ONCE
+    };
+    let lease = soon(splunk.next(&all)).await;
+    for i in (1..10_000).step_by(2) {
+        lease.delivered(i..i + 1);
+    }
+    append(&ledger, [10_000]).await.unwrap();
+    let next = splunk.next(&AT_ONCE);
+    tokio::pin!(next);
+    assert!((&mut next).now_or_never().is_none());
+    lease.delivered(0..5_000);
+    assert_eq!(ids(&soon(next).await.batch), [10_000]);
+    ledger.close();
+}
+
+#[tokio::test]
+async fn a_restart_repeats_only_what_was_in_flight() {
+    let disk = SimulatedDisk::new(11);
+    let ledger = open(&disk, plain());
+    let mut splunk = reader(&ledger, "splunk");
+    append(&ledger, 0..10).await.unwrap();
+    let lease = soon(splunk.next(&AT_ONCE)).await;
+    for range in [0..2, 3..5, 9..10, 7..8] {
+        lease.delivered(range);
+    }
+    ledger.close();
+    disk.crash_losing_all();
+    let ledger = open(&disk.restarted(), plain());
+    let stored = cursor(&ledger, "splunk").cursor;
+    assert_eq!(stored.low(), 2);
+    assert_eq!(stored.done().collect::<Vec<_>>(), [3..5, 7..8, 9..10]);
+    let mut splunk = reader(&ledger, "splunk");
+    assert_eq!(take(&mut splunk, 4).await, [2, 5, 6, 8]);
     ledger.close();
 }
