@@ -8,13 +8,14 @@ mod entry;
 
 use std::collections::BTreeMap;
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
 use sluice_batch::{Batch, Signal};
-use tracing::warn;
+use tracing::{error, warn};
 
 use entry::{Entry, Kind};
 pub use entry::{Letter, Outcome};
@@ -23,6 +24,7 @@ use crate::cursors::named;
 use crate::disk::{self, Disk, File};
 use crate::format::Key;
 use crate::quarantine;
+use crate::recovery::{DamageReport, Report};
 
 const DIRECTORY: &str = "dead_letters";
 /// A file is rewritten when it has at least this many bytes that are past, and more of them than others.
@@ -42,7 +44,14 @@ pub struct DeadLetters {
 struct Letterbox {
     name: String,
     key: Key,
+    /// What the places are in, also when another file has its name by now.
     file: Option<Box<dyn File>>,
+    /// Whether the file may be appended to: it is whole, has its name, and ends where `len` says.
+    is_sound: bool,
+    /// Not looked at yet.
+    is_unread: bool,
+    /// Damaged bytes of which there is no copy yet.
+    damaged: Option<Range<u64>>,
     /// Bytes that are durable.
     len: u64,
     live: u64,
@@ -58,11 +67,12 @@ struct Place {
 }
 
 impl DeadLetters {
-    /// Reads what is stored. What is damaged is put aside and reported.
+    /// Reads what is stored. What is damaged is put aside and reported; what cannot be read now is, too, and is read
+    /// before anything is written to it.
     ///
     /// # Errors
     /// When the directory cannot be read or written.
-    pub fn open(disk: Arc<dyn Disk>, key: Key) -> io::Result<Self> {
+    pub fn open(disk: Arc<dyn Disk>, key: Key, report: &mut Report) -> io::Result<Self> {
         disk::make_directory(&*disk, DIRECTORY)?;
         let letters = Self {
             disk,
@@ -71,11 +81,38 @@ impl DeadLetters {
             bytes: AtomicU64::new(0),
         };
         for file in letters.disk.list(DIRECTORY)? {
+            let path = format!("{DIRECTORY}/{}", file.name);
             if file.name.ends_with(".tmp") {
-                letters.disk.remove(&format!("{DIRECTORY}/{}", file.name))?;
-            } else if let Some((exporter, letterbox)) =
-                Letterbox::open(&*letters.disk, &file.name, key, true)?
-            {
+                if let Err(error) = letters.disk.remove(&path) {
+                    warn!(file = path, %error, "what a write has left behind cannot be removed");
+                }
+                continue;
+            }
+            let mut letterbox = Letterbox::new(file.name, key);
+            let damage = |what| DamageReport {
+                file: path.clone(),
+                bytes: None,
+                sequences: None,
+                what,
+                quarantine: None,
+            };
+            let exporter = match letterbox.load(&*letters.disk) {
+                Ok(exporter) => exporter,
+                Err(error) => {
+                    error!(file = path, %error, "dead letters cannot be read now");
+                    report.damages.push(damage(error.to_string()));
+                    continue;
+                }
+            };
+            if let Some(bytes) = letterbox.damaged.clone() {
+                let quarantine = letterbox.put_aside(&*letters.disk);
+                report.damages.push(DamageReport {
+                    bytes: Some(bytes),
+                    quarantine: quarantine.ok(),
+                    ..damage("damaged dead letters".into())
+                });
+            }
+            if let Some(exporter) = exporter {
                 letters.bytes.fetch_add(letterbox.len, Ordering::Relaxed);
                 letters
                     .boxes
@@ -102,9 +139,8 @@ impl DeadLetters {
             files => files?,
         };
         for file in files.iter().filter(|f| !f.name.ends_with(".tmp")) {
-            if let Some((exporter, letterbox)) =
-                Letterbox::open(&*letters.disk, &file.name, key, false)?
-            {
+            let mut letterbox = Letterbox::new(file.name.clone(), key);
+            if let Some(exporter) = letterbox.load(&*letters.disk)? {
                 letters
                     .boxes
                     .lock()
@@ -268,6 +304,9 @@ impl Letterbox {
             name,
             key,
             file: None,
+            is_sound: false,
+            is_unread: true,
+            damaged: None,
             len: 0,
             live: 0,
             index: BTreeMap::new(),
@@ -278,58 +317,76 @@ impl Letterbox {
         format!("{DIRECTORY}/{}", self.name)
     }
 
-    /// Reads a file; `None` when it holds no letter. With `mend`, what is damaged is put aside.
-    fn open(
-        disk: &dyn Disk,
-        name: &str,
-        key: Key,
-        mend: bool,
-    ) -> io::Result<Option<(Arc<str>, Self)>> {
-        let mut letterbox = Self::new(name.to_owned(), key);
-        let path = letterbox.path();
-        let file = disk.open(&path)?;
+    /// Reads the file, if there is one, and says whose letters are in it.
+    fn load(&mut self, disk: &dyn Disk) -> io::Result<Option<Arc<str>>> {
+        let file = match disk.open(&self.path()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.is_unread = false;
+                return Ok(None);
+            }
+            file => file?,
+        };
+        let mut fresh = Self::new(self.name.clone(), self.key);
         let end = file.len()?;
         let (mut exporter, mut damaged, mut at) = (None, None, 0);
         while at < end {
-            match Entry::read(&*file, at, key) {
+            match Entry::read(&*file, at, self.key) {
                 Ok(entry) => {
                     if let Some(id) = entry.exporter() {
                         exporter.get_or_insert(id);
                     }
-                    letterbox.take_in(&entry, at);
-                    at = letterbox.len;
+                    fresh.take_in(&entry, at);
+                    at += entry.len();
                 }
                 Err(error) if error.kind() == io::ErrorKind::InvalidData => {
                     damaged.get_or_insert(at);
-                    at = Entry::next(&*file, at + 1, key)?.unwrap_or(end);
+                    at = Entry::next(&*file, at + 1, self.key)?.unwrap_or(end);
                 }
                 Err(error) => return Err(error),
             }
         }
-        letterbox.file = Some(file);
-        if let Some(from) = damaged.filter(|_| mend) {
-            letterbox.put_aside(disk, from..end)?;
-        }
-        Ok(exporter.map(|id| (id.into(), letterbox)))
+        fresh.len = end;
+        fresh.file = Some(file);
+        fresh.is_unread = false;
+        fresh.is_sound = damaged.is_none();
+        fresh.damaged = damaged.map(|from| from..end);
+        *self = fresh;
+        Ok(exporter.map(Into::into))
     }
 
-    /// Keeps a copy of the file from the first damage on, and goes on with the letters that are whole.
-    fn put_aside(&mut self, disk: &dyn Disk, bytes: std::ops::Range<u64>) -> io::Result<()> {
+    /// Keeps a copy of the file from the first damage on, and goes on with the letters that are whole. Until that can be
+    /// done the file stays as it is.
+    fn put_aside(&mut self, disk: &dyn Disk) -> io::Result<String> {
         let path = self.path();
-        if let Some(file) = &self.file {
-            let copy = quarantine::bytes(disk, &path.replace('/', "-"), &**file, bytes)?;
-            warn!(
+        let put = self.copy_damaged(disk).and_then(|copy| {
+            self.rewrite(disk)?;
+            Ok(copy)
+        });
+        match &put {
+            Ok(copy) => warn!(
                 file = path,
                 quarantine = copy,
                 "dead letters are damaged; what is left of them is kept, and a copy of the rest"
-            );
+            ),
+            Err(error) => warn!(
+                file = path, %error,
+                "dead letters are damaged and cannot be put aside now; what is left of them can be read"
+            ),
         }
-        self.rewrite(disk)
+        put
+    }
+
+    fn copy_damaged(&mut self, disk: &dyn Disk) -> io::Result<String> {
+        let (Some(bytes), Some(file)) = (self.damaged.clone(), &self.file) else {
+            return Ok(String::new());
+        };
+        let copy = quarantine::bytes(disk, &self.path().replace('/', "-"), &**file, bytes)?;
+        self.damaged = None;
+        Ok(copy)
     }
 
     fn take_in(&mut self, entry: &Entry, at: u64) {
         let len = entry.len();
-        self.len = at + len;
         match entry.kind {
             Kind::Letter => {
                 let place = Place {
@@ -363,10 +420,13 @@ impl Letterbox {
     }
 
     fn write(&mut self, disk: &dyn Disk, entries: &[Entry]) -> io::Result<()> {
+        if self.is_unread {
+            self.load(disk)?;
+        }
         let bytes: Vec<u8> = entries.iter().flat_map(|e| e.encode(self.key)).collect();
         let is_mostly_past = self.len - self.live >= WORTH_REWRITING && self.len > 2 * self.live;
-        // No file, or one of which nothing is known since a write to it failed.
-        if self.file.is_none() || is_mostly_past {
+        if !self.is_sound || is_mostly_past {
+            self.copy_damaged(disk)?;
             self.rewrite(disk)?;
         }
         let Some(file) = &self.file else {
@@ -375,36 +435,61 @@ impl Letterbox {
         if let Err(error) = file.append(&bytes).and_then(|()| file.sync()) {
             // Best effort; the file is made anew before it is used again.
             let _ = file.truncate(self.len);
-            self.file = None;
+            self.is_sound = false;
             return Err(error);
         }
         for entry in entries {
             let at = self.len;
+            self.len += entry.len();
             self.take_in(entry, at);
         }
         Ok(())
     }
 
-    /// Puts a file with the letters that are left in the place of this one.
+    /// Puts a file with the letters that are left in the place of this one. After a failure the old one is still what the
+    /// places are in, whichever of the two has the name.
     fn rewrite(&mut self, disk: &dyn Disk) -> io::Result<()> {
+        self.is_sound = false;
         let mut fresh = Self::new(self.name.clone(), self.key);
         let mut bytes = Vec::new();
-        for place in self.index.values() {
-            let entry = self.read(disk, *place)?;
-            let mut at = bytes.len() as u64;
+        for (sequence, place) in &self.index {
+            let entry = match self.read(disk, *place) {
+                Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                    self.give_up(disk, *sequence, *place)?;
+                    continue;
+                }
+                entry => entry?,
+            };
+            fresh.take_in(&entry, bytes.len() as u64);
             bytes.extend(entry.encode(self.key));
-            fresh.take_in(&entry, at);
             if place.is_wanted {
-                at = bytes.len() as u64;
                 let mark = Entry::mark(Kind::Wanted, entry.sequence);
+                fresh.take_in(&mark, bytes.len() as u64);
                 bytes.extend(mark.encode(self.key));
-                fresh.take_in(&mark, at);
             }
         }
-        self.file = None;
         disk::replace(disk, DIRECTORY, &self.name, &bytes)?;
+        fresh.len = bytes.len() as u64;
         fresh.file = Some(disk.open(&self.path())?);
+        fresh.is_sound = true;
+        fresh.is_unread = false;
         *self = fresh;
+        Ok(())
+    }
+
+    /// A letter has rotted since it was read: one must not keep all later ones from being written.
+    fn give_up(&self, disk: &dyn Disk, sequence: u64, place: Place) -> io::Result<()> {
+        let Some(file) = &self.file else {
+            return Ok(());
+        };
+        let name = self.path().replace('/', "-");
+        let copy = quarantine::bytes(disk, &name, &**file, place.at..place.at + place.len)?;
+        error!(
+            file = self.path(),
+            sequence,
+            quarantine = copy,
+            "a dead letter is damaged and was put aside"
+        );
         Ok(())
     }
 }

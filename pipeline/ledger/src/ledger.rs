@@ -139,7 +139,8 @@ impl Ledger {
         let mut recovered = recovery::recover(&*disk).map_err(failed)?;
         let cursors = Cursors::open(disk.clone(), &mut recovered.report).map_err(failed)?;
         let dead_letters =
-            DeadLetters::open(disk.clone(), Key::of(&recovered.id)).map_err(failed)?;
+            DeadLetters::open(disk.clone(), Key::of(&recovered.id), &mut recovered.report)
+                .map_err(failed)?;
         // Never a number twice: what a cursor, a checkpoint or a dead letter knows stays past, whatever was lost.
         let end = recovered.next.max(dead_letters.end());
         let passed = cursors
