@@ -37,7 +37,9 @@ impl Prepared {
         batch: Batch,
         with_evidence: bool,
     ) -> Result<Self, Damage> {
-        debug_assert!(pipeline.len() <= MAX_NAME, "the configuration bounds names");
+        if pipeline.len() > MAX_NAME {
+            return Err(Damage("the pipeline's name is too long"));
+        }
         let plain = batch.encode();
         if plain.len() > MAX_PAYLOAD as usize {
             return Err(Damage("a batch over 2 GiB"));

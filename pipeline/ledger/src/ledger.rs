@@ -299,7 +299,9 @@ impl Ledger {
                 && frame.head.accepted >= since
             {
                 let age = Duration::from_nanos(now.saturating_sub(frame.head.accepted));
-                see(&frame.pipeline, age, frame.batch()?);
+                if let Ok(batch) = frame.batch() {
+                    see(&frame.pipeline, age, batch);
+                }
             }
         }
         Ok(())

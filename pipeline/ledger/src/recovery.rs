@@ -285,7 +285,7 @@ fn inspect(
                     quarantine: None,
                 });
             }
-            Scan::open_damaged(disk, first, id)?
+            Scan::open_damaged(disk, first, id, len)?
         }
         Err(error) => return Err(error),
     };

@@ -188,9 +188,14 @@ impl Scan {
     ///
     /// # Errors
     /// Of the file system.
-    pub(crate) fn open_damaged(disk: &dyn Disk, first: u64, ledger: &[u8; 16]) -> io::Result<Self> {
+    pub(crate) fn open_damaged(
+        disk: &dyn Disk,
+        first: u64,
+        ledger: &[u8; 16],
+        limit: u64,
+    ) -> io::Result<Self> {
         let file: Arc<dyn File> = Arc::from(disk.open(&path(first))?);
-        let limit = file.len()?;
+        let limit = limit.min(file.len()?);
         Ok(Self {
             file,
             key: Key::of(ledger),
@@ -250,7 +255,21 @@ impl Scan {
         Ok(Frame::read(*head, bytes))
     }
 
-    /// The pipeline's name in the frame it stands before. Unchecked: good enough to pass over a frame of another one.
+    /// Moves behind the frame as [`Scan::read`] does, without a copy of it.
+    ///
+    /// # Errors
+    /// Of the file system. Inside: content that does not match its checksum.
+    pub(crate) fn check(&mut self, head: &Head) -> io::Result<Result<(), Damage>> {
+        let crc = crc32c::crc32c(self.bytes(self.at + HEAD as u64, head.body_len())?);
+        self.skip(head);
+        Ok(if crc == head.payload_crc {
+            Ok(())
+        } else {
+            Err(Damage("a frame's content does not match its checksum"))
+        })
+    }
+
+    /// The pipeline's name in the frame it stands before. Unchecked: whoever acts on it reads or checks the frame.
     ///
     /// # Errors
     /// Of the file system.

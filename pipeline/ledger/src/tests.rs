@@ -3,6 +3,7 @@
 mod basics;
 mod clock;
 mod cursors;
+mod damage;
 mod dead_letters;
 mod directories;
 mod full;

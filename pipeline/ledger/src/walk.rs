@@ -111,7 +111,7 @@ impl Walk {
                             0..crate::format::HEADER as u64,
                             Damage("the segment's header is damaged"),
                         );
-                        Scan::open_damaged(self.log.disk(), here.first, &self.log.id())?
+                        Scan::open_damaged(self.log.disk(), here.first, &self.log.id(), here.len)?
                     }
                     Err(error) => return Err(error),
                 };
@@ -134,19 +134,17 @@ impl Walk {
                 Some(Found::Frame { at, head }) => {
                     let end = head.end();
                     let gone = self.position..head.first.max(self.position);
-                    let step = if wants(scan.name(&head)?) {
-                        let len = (crate::format::HEAD + head.body_len()) as u64;
-                        match scan.read(&head)?.and_then(&read) {
-                            Ok(step) => step,
-                            Err(why) => {
-                                self.log.damaged(here.first, at..at + len, why);
-                                Step::Lost(head.first.max(gone.end)..end)
-                            }
-                        }
+                    let found = if wants(scan.name(&head)?) {
+                        scan.read(&head)?.and_then(&read)
                     } else {
-                        scan.skip(&head);
-                        Step::Other(head.first..end)
+                        // A name that rotted is no other pipeline's.
+                        scan.check(&head)?.map(|()| Step::Other(head.first..end))
                     };
+                    let step = found.unwrap_or_else(|why| {
+                        let len = (crate::format::HEAD + head.body_len()) as u64;
+                        self.log.damaged(here.first, at..at + len, why);
+                        Step::Lost(head.first.max(gone.end)..end)
+                    });
                     self.position = end;
                     if gone.is_empty() {
                         return Ok(Some(step));
