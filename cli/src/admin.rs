@@ -204,7 +204,7 @@ async fn drop_letters(
     }
 }
 
-fn letters(control: &Control, request: &LettersRequest) -> Option<Vec<u64>> {
+pub(crate) fn letters(control: &Control, request: &LettersRequest) -> Option<Vec<u64>> {
     let letters = control.ledger()?.dead_letters();
     if request.sequences.is_empty() {
         return Some(letters.sequences(&request.exporter));

@@ -28,6 +28,16 @@ pub(crate) enum Command {
     PrintConfig(FileArguments),
     /// Post sample events, or those of an export file, to a running Sluice.
     Send(Box<crate::send::SendArguments>),
+    /// Write records of the ledger to a file: JSON, CSV, Parquet or OTLP.
+    Export(Box<crate::export::ExportArguments>),
+    /// Send records of the ledger once more to one exporter.
+    Replay(Box<crate::replay::ReplayArguments>),
+    /// See to the records that destinations refused for good.
+    #[command(subcommand)]
+    DeadLetters(Box<crate::dead_letters::DeadLettersCommand>),
+    /// Look into a ledger, or mend it.
+    #[command(subcommand)]
+    Ledger(crate::ledger_command::LedgerCommand),
 }
 
 #[derive(Debug, Args)]

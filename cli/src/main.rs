@@ -3,15 +3,22 @@
 mod admin;
 mod args;
 mod components;
+mod dead_letters;
 mod exit;
+mod export;
+mod ledger_command;
+mod ledger_directory;
 mod logs;
 mod lookup;
 mod print_config;
 mod registry;
+mod replay;
 mod run;
+mod select;
 mod send;
 mod source;
 mod validate;
+mod when;
 
 use std::process::ExitCode;
 
@@ -47,6 +54,10 @@ fn main() -> ExitCode {
         Command::Components => components::components(),
         Command::PrintConfig(arguments) => print_config::print_config(&arguments),
         Command::Send(arguments) => send::send(&arguments),
+        Command::Export(arguments) => export::export(&arguments),
+        Command::Replay(arguments) => replay::replay(&arguments),
+        Command::DeadLetters(command) => dead_letters::dead_letters(&command),
+        Command::Ledger(command) => ledger_command::ledger(&command),
     };
     exit.into()
 }

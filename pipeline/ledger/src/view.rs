@@ -13,6 +13,7 @@ use crate::dead_letters::DeadLetters;
 use crate::disk::{Disk, RealDisk};
 use crate::format::{Damage, Key};
 use crate::frame::Frame;
+use crate::lock::Lock;
 use crate::recovery::{self, DamageReport, Report};
 use crate::segment::{self, Segment};
 use crate::tree::{self, Epoch, HashFiles, Signed};
@@ -130,6 +131,18 @@ impl View {
     /// Of the file system.
     pub fn dead_letters(&self) -> io::Result<DeadLetters> {
         DeadLetters::look(self.log.disk.clone(), Key::of(&self.log.id))
+    }
+
+    /// The dead letters for changing, by whoever holds the directory's lock.
+    ///
+    /// # Errors
+    /// Of the file system.
+    pub fn dead_letters_to_change(&self, _lock: &Lock) -> io::Result<DeadLetters> {
+        DeadLetters::open(
+            self.log.disk.clone(),
+            Key::of(&self.log.id),
+            &mut Report::default(),
+        )
     }
 
     /// Which log this is, if it has a tree.

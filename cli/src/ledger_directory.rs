@@ -1,0 +1,74 @@
+//! Which ledger a command means: the one in its argument, or that of a configuration file.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use sluice_config::{Ledger, Plan};
+
+use crate::exit::Exit;
+use crate::lookup::Surroundings;
+use crate::source::{self, complain, show};
+
+/// Where the ledger lies; every ledger command takes these.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct LedgerArguments {
+    /// The ledger's directory [default: that of the configuration file].
+    #[arg(value_name = "LEDGER_DIR")]
+    directory: Option<PathBuf>,
+    /// The configuration file that says where the ledger lies.
+    #[arg(long, value_name = "FILE", default_value = "pipeline.yaml")]
+    pub(crate) config: PathBuf,
+}
+
+impl LedgerArguments {
+    /// The directory. Tells the user when there is none.
+    pub(crate) fn directory(&self) -> Result<PathBuf, Exit> {
+        ledger_directory(self.directory.as_deref(), &self.config)
+    }
+}
+
+/// The directory in `argument`, or else that of the configuration file. Tells the user when there is none.
+pub(crate) fn ledger_directory(argument: Option<&Path>, config: &Path) -> Result<PathBuf, Exit> {
+    if let Some(directory) = argument {
+        if directory.is_dir() {
+            return Ok(directory.to_owned());
+        }
+        complain(&format!("error: {} is no directory\n", directory.display()));
+        return Err(Exit::Usage);
+    }
+    if !config.exists() {
+        complain(&format!(
+            "error: no ledger is named and {} is not there: give the ledger's directory, or the file with --config\n",
+            config.display()
+        ));
+        return Err(Exit::Usage);
+    }
+    let directory = match read_plan(config)?.ledger {
+        Ledger::Disk(block) => sluice_engine::ledger_settings(&block).directory,
+        Ledger::None => {
+            complain(&format!(
+                "error: {} says `ledger: none`: nothing is kept\n",
+                config.display()
+            ));
+            return Err(Exit::Configuration);
+        }
+    };
+    if directory.is_dir() {
+        return Ok(directory);
+    }
+    complain(&format!(
+        "error: {} says that its ledger is {}, which is no directory here: has it run, and in this directory?\n",
+        config.display(),
+        directory.display()
+    ));
+    Err(Exit::Runtime)
+}
+
+/// What a configuration file means. Tells the user what is wrong with it.
+pub(crate) fn read_plan(config: &Path) -> Result<Plan, Exit> {
+    let source = source::read(config)?;
+    Plan::read(&source, &crate::registry::registry(), &Surroundings).map_err(|errors| {
+        show(&errors);
+        Exit::Configuration
+    })
+}
