@@ -55,6 +55,9 @@ pub(crate) fn replay(arguments: &ReplayArguments) -> Exit {
         dry_run: arguments.dry_run,
         rate: arguments.rate,
     };
+    if request.dry_run {
+        complain("dry run, nothing is sent: ");
+    }
     run(&directory, &arguments.ledger.config, Order::Replay(request))
 }
 
