@@ -6,7 +6,7 @@
 
 mod entry;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
@@ -253,6 +253,24 @@ impl DeadLetters {
             exporter,
             sequences.iter().map(|s| Entry::mark(kind, *s)).collect(),
         )
+    }
+
+    /// Takes the letters of these records away with their bytes, whoever's they are; says how many there were.
+    ///
+    /// # Errors
+    /// Of the file system. Some may be gone then.
+    pub(crate) fn erase(&self, sequences: &BTreeSet<u64>) -> io::Result<usize> {
+        let boxes: Vec<_> = self.boxes.lock().values().cloned().collect();
+        let mut erased = 0;
+        for letterbox in boxes {
+            let mut letterbox = letterbox.lock();
+            let before = letterbox.index.len();
+            letterbox.index.retain(|s, _| !sequences.contains(s));
+            erased += before - letterbox.index.len();
+            // Also without a live letter: the file may still hold the bytes of one that was resolved.
+            letterbox.rewrite(&*self.disk)?;
+        }
+        Ok(erased)
     }
 
     fn with<T>(&self, exporter: &str, work: impl FnOnce(&mut Letterbox) -> T) -> Option<T> {

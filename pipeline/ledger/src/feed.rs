@@ -250,10 +250,11 @@ fn read(inner: &Arc<Inner>, id: &CursorId, walk: Option<Walk>, position: u64) ->
                         batch: Arc::new(batch),
                     });
                 }
-                chunk.position = end;
+                // A frame from which records were erased comes in pieces, and those before the position are past.
+                chunk.position = chunk.position.max(end);
             }
             Step::Other(range) => {
-                chunk.position = range.end;
+                chunk.position = chunk.position.max(range.end);
                 chunk.foreign.push(range);
             }
             Step::Lost(range) => {

@@ -80,7 +80,7 @@ pub enum Kind {
     Records,
     /// Nothing: the segment ends here, and the head sums up its frames.
     Seal,
-    /// Records of which some were erased; see `erasure.rs`.
+    /// Records of which some were erased: salts and commitments, then the others as an OTLP request. See `erasure.rs`.
     Erased,
 }
 
@@ -120,7 +120,7 @@ pub struct Head {
     pub payload_crc: u32,
     /// Bytes of the payload once decompressed.
     pub plain_len: u32,
-    /// Records.
+    /// Records, the erased ones among them.
     pub count: u32,
     /// Sequence number of the first record. In a seal: that of the segment's first.
     pub first: u64,

@@ -4,12 +4,14 @@
 //! depends on the place in the log (sequence numbers) is left to the thread that commits.
 
 use std::cell::RefCell;
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use sluice_batch::{Batch, Signal};
-use sluice_evidence::{Hash, commitment, salt};
+use sluice_evidence::{Hash, Salt, commitment, salt};
 
+use crate::erasure::{self, Place};
 use crate::format::{Damage, HEAD, Head, Key, Kind, MAX_NAME, MAX_PAYLOAD};
 
 /// Level 1: about as quick as a memory copy is slow, at an eighth of the bytes.
@@ -110,6 +112,22 @@ impl Prepared {
     }
 }
 
+#[cfg(test)]
+impl Prepared {
+    /// The same with the seed of another frame, as someone would write it who puts it in that one's place.
+    pub(crate) fn write_with_seed(
+        mut self,
+        key: Key,
+        first: u64,
+        accepted: u64,
+        seed: [u8; 32],
+        out: &mut Vec<u8>,
+    ) {
+        self.head.seed = seed;
+        self.write(key, first, accepted, out);
+    }
+}
+
 /// A frame as it stands on the disk, whole: its checksums were right.
 #[derive(Clone, Debug)]
 pub struct Frame {
@@ -166,29 +184,120 @@ impl Frame {
         }
     }
 
-    /// What the tree commits to, record by record.
+    /// What the tree commits to, record by record; of erased records too.
     ///
     /// # Errors
     /// Content that is not what the head says.
     pub fn commitments(&self) -> Result<Vec<Hash>, Damage> {
-        Ok(commitments(&self.batch()?, &self.head.seed))
+        let (places, batch) = self.content()?;
+        Ok(match places {
+            None => commitments(&batch, &self.head.seed),
+            Some(places) => erasure::commitments(&places, &batch),
+        })
     }
 
-    /// Its records.
+    /// Its records, without those that were erased: [`Frame::sequences`] tells which they are.
     ///
     /// # Errors
     /// Content that is not what the head says.
     pub fn batch(&self) -> Result<Batch, Damage> {
-        let batch = Batch::decode_stored(self.signal(), self.plain()?)
+        Ok(self.content()?.1)
+    }
+
+    /// The sequence numbers of the records in [`Frame::batch`], as ranges in order. One range unless some were erased.
+    ///
+    /// # Errors
+    /// Content that is not what the head says.
+    pub fn sequences(&self) -> Result<Vec<Range<u64>>, Damage> {
+        Ok(runs(
+            self.head.first,
+            self.places()?.as_deref(),
+            self.head.end(),
+        ))
+    }
+
+    /// The salt of each record; `None` for one that was erased.
+    pub(crate) fn salts(&self) -> Result<Vec<Option<Salt>>, Damage> {
+        Ok(match self.places()? {
+            None => (0..self.head.count)
+                .map(|place| Some(salt(&self.head.seed, place)))
+                .collect(),
+            Some(places) => places
+                .iter()
+                .map(|place| match place {
+                    Place::Kept(salt) => Some(*salt),
+                    Place::Gone(_) => None,
+                })
+                .collect(),
+        })
+    }
+
+    /// The entries of an erased frame; `None` for one of which nothing was erased.
+    fn places(&self) -> Result<Option<Vec<Place>>, Damage> {
+        if self.head.kind != Kind::Erased {
+            return Ok(None);
+        }
+        Ok(Some(erasure::split(&self.plain()?, self.head.count)?.0))
+    }
+
+    fn content(&self) -> Result<(Option<Vec<Place>>, Batch), Damage> {
+        let plain = self.plain()?;
+        let (places, request, count) = match self.head.kind {
+            Kind::Erased => {
+                let (places, at) = erasure::split(&plain, self.head.count)?;
+                let kept = places.iter().filter(|p| matches!(p, Place::Kept(_)));
+                let kept = kept.count();
+                (Some(places), plain.slice(at..), kept)
+            }
+            Kind::Records | Kind::Seal => (None, plain, self.head.count as usize),
+        };
+        let batch = Batch::decode_stored(self.signal(), request)
             .map_err(|_| Damage("a frame's content is no OTLP request"))?;
-        if batch.len() == self.head.count as usize {
-            Ok(batch)
+        if batch.len() == count {
+            Ok((places, batch))
         } else {
             Err(Damage(
                 "a frame holds another number of records than it says",
             ))
         }
     }
+
+    /// Its records in runs of consecutive sequence numbers, each with the first one's.
+    ///
+    /// # Errors
+    /// Content that is not what the head says.
+    pub(crate) fn into_runs(self) -> Result<Vec<(u64, Batch)>, Damage> {
+        let (places, batch) = self.content()?;
+        let runs = runs(self.head.first, places.as_deref(), self.head.end());
+        if places.is_none() {
+            return Ok(vec![(self.head.first, batch)]);
+        }
+        let mut at = 0;
+        Ok(runs
+            .into_iter()
+            .map(|run| {
+                let len = (run.end - run.start) as usize;
+                at += len;
+                (run.start, batch.slice(at - len..at))
+            })
+            .collect())
+    }
+}
+
+/// Where the records that are there stand.
+fn runs(first: u64, places: Option<&[Place]>, end: u64) -> Vec<Range<u64>> {
+    let Some(places) = places else {
+        return std::iter::once(first..end).collect();
+    };
+    let mut runs: Vec<Range<u64>> = Vec::new();
+    for (sequence, place) in (first..).zip(places) {
+        match (place, runs.last_mut()) {
+            (Place::Gone(_), _) => {}
+            (Place::Kept(_), Some(run)) if run.end == sequence => run.end += 1,
+            (Place::Kept(_), _) => runs.push(sequence..sequence + 1),
+        }
+    }
+    runs
 }
 
 /// What the tree commits to: each record alone, salted.

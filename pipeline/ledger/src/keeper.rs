@@ -252,7 +252,7 @@ impl Work {
             state.segments.back().map_or(0, |s| s.end)
         };
         let epoch = Epoch::read(&*disk)?;
-        let signed = newest(&*disk);
+        let signed = tree::newest(&*disk);
         let (mut tree, mut why) = match (epoch, signed) {
             (None, None) => (self.begin(1, 0)?, None),
             (Some(epoch), Some(signed)) => {
@@ -310,7 +310,7 @@ impl Work {
                 }
                 Step::Lost(range) => {
                     let gap = format!("records {} to {} are gone", range.start, range.end - 1);
-                    let last = newest(&*disk);
+                    let last = tree::newest(&*disk);
                     tree = self.begin(tree.epoch.number + 1, range.end)?;
                     why = Some((gap, last));
                 }
@@ -395,14 +395,6 @@ fn reopen(
         Ok(_) => new_epoch("the stored hashes do not give the root that was signed"),
         Err(_) => new_epoch("the stored hashes cannot be read"),
     }
-}
-
-/// The newest checkpoint: the file, or the last line of the list when that is damaged.
-fn newest(disk: &dyn disk::Disk) -> Option<Signed> {
-    tree::newest(disk)
-        .ok()
-        .flatten()
-        .or_else(|| tree::checkpoints(disk).ok()?.pop())
 }
 
 fn append(disk: &dyn disk::Disk, path: &str, bytes: &[u8]) -> io::Result<()> {

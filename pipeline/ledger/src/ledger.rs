@@ -141,15 +141,7 @@ impl Ledger {
         let dead_letters =
             DeadLetters::open(disk.clone(), Key::of(&recovered.id), &mut recovered.report)
                 .map_err(failed)?;
-        // Never a number twice: what a cursor, a checkpoint or a dead letter knows stays past, whatever was lost.
-        let end = recovered.next.max(dead_letters.end());
-        let passed = cursors
-            .all()
-            .values()
-            .map(|s| s.cursor.high())
-            .max()
-            .unwrap_or(0);
-        let durable = end.max(passed).max(signed_end(&*disk));
+        let durable = recovery::next_sequence(&*disk, &recovered, &cursors, &dead_letters);
         let accepted = recovered.segments.last().map_or(0, |s| s.accepted);
         let cache = settings.cache_bytes;
         let inner = Arc::new(Inner {
@@ -394,15 +386,6 @@ impl Ledger {
             error!("the thread that stores cursors failed unexpectedly");
         }
     }
-}
-
-/// Where the newest checkpoint ends, whoever signed it.
-fn signed_end(disk: &dyn Disk) -> u64 {
-    tree::newest(disk)
-        .ok()
-        .flatten()
-        .and_then(|signed| Some(signed.first + signed.read().ok()?.size()))
-        .unwrap_or(0)
 }
 
 fn thread<T: Send + 'static>(

@@ -21,6 +21,7 @@ mod cursor;
 mod cursors;
 mod dead_letters;
 pub mod disk;
+mod erasure;
 mod feed;
 mod format;
 mod frame;
@@ -38,6 +39,7 @@ mod segment;
 mod settings;
 mod tail;
 mod tree;
+mod verify;
 mod view;
 mod walk;
 
@@ -48,6 +50,7 @@ pub use commit::AppendError;
 pub use cursor::Cursor;
 pub use cursors::{CursorId, State as CursorState};
 pub use dead_letters::{DeadLetters, Letter, Outcome};
+pub use erasure::{EraseError, Erasure, erase, erase_on};
 pub use format::{Head, Kind};
 pub use frame::Frame;
 pub use lease::{Lease, Lender, Refusal};
@@ -59,4 +62,9 @@ pub use recovery::{DamageReport, Report};
 pub use segment::Segment;
 pub use settings::{Fsync, Integrity, OnFull, Retention, Settings};
 pub use tree::{Epoch, HashFiles, Signed, load_key, make_key};
+pub use verify::{
+    Consistency, EpochSummary, Fault, Finding, KeySource, Keys, Progress, Proof, ProofError,
+    Request, Severity, Verdict, Verification, consistency, consistency_on, prove, prove_on,
+    read_checkpoint, verify, verify_on,
+};
 pub use view::{Entry, View};

@@ -7,10 +7,13 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 use tracing::{error, warn};
 
+use crate::cursors::Cursors;
+use crate::dead_letters::DeadLetters;
 use crate::disk::{self, Disk};
 use crate::format::{Damage, Header, Key, Kind};
 use crate::quarantine;
 use crate::segment::{self, Found, Scan, Segment};
+use crate::tree;
 
 const META: &str = "ledger.json";
 
@@ -59,8 +62,12 @@ pub(crate) struct Recovered {
 /// Only when the directory itself cannot be read or written at all.
 pub(crate) fn recover(disk: &dyn Disk) -> io::Result<Recovered> {
     disk::make_directory(disk, segment::DIRECTORY)?;
-    let mut files: Vec<(u64, u64)> = disk
-        .list(segment::DIRECTORY)?
+    let listed = disk.list(segment::DIRECTORY)?;
+    // What an erasure left that did not come to its end: the segment itself is whole.
+    for file in listed.iter().filter(|f| f.name.ends_with(".tmp")) {
+        disk.remove(&format!("{}/{}", segment::DIRECTORY, file.name))?;
+    }
+    let mut files: Vec<(u64, u64)> = listed
         .iter()
         .filter_map(|e| Some((segment::first_of(&e.name)?, e.len)))
         .collect();
@@ -118,6 +125,19 @@ pub(crate) fn recover(disk: &dyn Disk) -> io::Result<Recovered> {
     })
 }
 
+/// The number of the next record. Never a number twice: what a cursor, a checkpoint or a dead letter knows stays past, whatever
+/// was lost.
+pub(crate) fn next_sequence(
+    disk: &dyn Disk,
+    recovered: &Recovered,
+    cursors: &Cursors,
+    letters: &DeadLetters,
+) -> u64 {
+    let end = recovered.next.max(letters.end());
+    let passed = cursors.all().values().map(|s| s.cursor.high()).max();
+    end.max(passed.unwrap_or(0)).max(tree::signed_end(disk))
+}
+
 /// What lies in the directory, without changing anything.
 ///
 /// # Errors
@@ -131,6 +151,15 @@ pub(crate) fn look(disk: &dyn Disk) -> io::Result<Recovered> {
     firsts.sort_unstable();
     let mut report = Report::default();
     let id = read_identity(disk, &firsts)?.unwrap_or_default();
+    if !firsts.is_empty() && stored_identity(disk) != Some(id) {
+        report.damages.push(DamageReport {
+            file: META.into(),
+            bytes: None,
+            sequences: None,
+            what: "it is missing or damaged, or says another ledger than the segments do".into(),
+            quarantine: None,
+        });
+    }
     let mut segments: Vec<Segment> = Vec::new();
     for (i, &first) in firsts.iter().enumerate() {
         match inspect(
@@ -207,32 +236,39 @@ fn put_away(disk: &dyn Disk, first: u64) {
     }
 }
 
+/// The ledger's id as its file says, unless every segment that can be asked says another: those have a checksum.
 fn read_identity(disk: &dyn Disk, firsts: &[u64]) -> io::Result<Option<[u8; 16]>> {
-    let stored = disk::read(disk, META, 4096)
-        .ok()
-        .and_then(|bytes| serde_json::from_slice::<Meta>(&bytes).ok())
-        .and_then(|meta| uuid::Uuid::parse_str(&meta.id).ok())
-        .map(uuid::Uuid::into_bytes);
-    if stored.is_some() {
-        return Ok(stored);
-    }
-    // Every segment says it too.
+    let stored = stored_identity(disk);
+    let mut said = None;
     for &first in firsts {
-        let bytes = disk::read_prefix(disk, &segment::path(first), crate::format::HEADER)?;
+        let bytes = match disk::read_prefix(disk, &segment::path(first), crate::format::HEADER) {
+            // Gone by its retention meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            bytes => bytes?,
+        };
         if let Ok(header) = Header::decode(&bytes) {
-            return Ok(Some(header.ledger));
+            if stored == Some(header.ledger) {
+                return Ok(stored);
+            }
+            said.get_or_insert(header.ledger);
         }
     }
-    Ok(None)
+    Ok(said.or(stored))
+}
+
+fn stored_identity(disk: &dyn Disk) -> Option<[u8; 16]> {
+    let bytes = disk::read(disk, META, 4096).ok()?;
+    let meta: Meta = serde_json::from_slice(&bytes).ok()?;
+    let id = uuid::Uuid::parse_str(&meta.id).ok()?;
+    (meta.format == crate::format::VERSION).then(|| id.into_bytes())
 }
 
 /// The ledger's id; a new one for a new ledger.
 fn identity(disk: &dyn Disk, firsts: &[u64], report: &mut Report) -> io::Result<[u8; 16]> {
-    let is_stored = disk::read(disk, META, 4096)
-        .is_ok_and(|bytes| serde_json::from_slice::<Meta>(&bytes).is_ok());
+    let stored = stored_identity(disk);
     let known = read_identity(disk, firsts)?;
     if let Some(id) = known
-        && is_stored
+        && known == stored
     {
         return Ok(id);
     }

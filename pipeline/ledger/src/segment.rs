@@ -212,6 +212,11 @@ impl Scan {
         self.at
     }
 
+    /// Goes on at this byte, if it stands before it.
+    pub(crate) fn pass(&mut self, at: u64) {
+        self.at = self.at.max(at.min(self.limit));
+    }
+
     /// Goes on to where the file is durable by now.
     pub(crate) fn extend(&mut self, limit: u64) {
         self.limit = self.limit.max(limit);

@@ -1,12 +1,16 @@
 //! The ledger as a whole, on disks that fail as disks do.
 
+mod attacks;
 mod basics;
 mod clock;
 mod cursors;
 mod damage;
 mod dead_letters;
 mod directories;
+mod erasure;
+mod forge;
 mod full;
 mod numbers;
 mod rig;
 mod starts;
+mod verification;

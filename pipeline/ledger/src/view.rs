@@ -161,6 +161,11 @@ impl View {
         tree::checkpoints(&*self.log.disk)
     }
 
+    /// The ledger's id.
+    pub(crate) fn id(&self) -> [u8; 16] {
+        self.log.id
+    }
+
     /// The stored hashes of an epoch.
     #[must_use]
     pub fn hashes(&self, epoch: u64) -> HashFiles {

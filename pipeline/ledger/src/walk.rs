@@ -1,5 +1,6 @@
 //! From segment to segment through everything that is durable, past what is damaged.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::ops::Range;
@@ -30,7 +31,7 @@ pub(crate) enum Step {
     Records { first: u64, batch: Batch },
     /// A frame as it is stored, where those were asked for.
     Frame(Frame),
-    /// Records of other pipelines.
+    /// Records of other pipelines, and records that were erased: nobody gets them, and nothing is amiss.
     Other(Range<u64>),
     /// Records that are damaged, or were deleted.
     Lost(Range<u64>),
@@ -44,8 +45,8 @@ pub(crate) struct Walk {
     position: u64,
     /// The segment it stands in.
     segment: Option<(u64, Scan)>,
-    /// A frame that was found behind records that are gone.
-    ahead: Option<Step>,
+    /// What was found in the same frame, or behind records that are gone.
+    ahead: VecDeque<Step>,
 }
 
 impl Walk {
@@ -55,31 +56,36 @@ impl Walk {
             log,
             position,
             segment: None,
-            ahead: None,
+            ahead: VecDeque::new(),
         }
     }
 
     /// The next step; `None` at the end of what is durable. `wants` decides by the pipeline's name.
     pub(crate) fn next(&mut self, wants: impl Fn(&[u8]) -> bool) -> io::Result<Option<Step>> {
         self.step(wants, |frame| {
-            Ok(Step::Records {
-                first: frame.head.first,
-                batch: frame.batch()?,
-            })
+            let (mut at, end) = (frame.head.first, frame.head.end());
+            let mut steps = Vec::with_capacity(1);
+            for (first, batch) in frame.into_runs()? {
+                steps.extend((at < first).then_some(Step::Other(at..first)));
+                at = first + batch.len() as u64;
+                steps.push(Step::Records { first, batch });
+            }
+            steps.extend((at < end).then_some(Step::Other(at..end)));
+            Ok(steps)
         })
     }
 
     /// The next frame of any pipeline as it is stored, or what is lost before it.
     pub(crate) fn next_frame(&mut self) -> io::Result<Option<Step>> {
-        self.step(|_| true, |frame| Ok(Step::Frame(frame)))
+        self.step(|_| true, |frame| Ok(vec![Step::Frame(frame)]))
     }
 
     fn step(
         &mut self,
         wants: impl Fn(&[u8]) -> bool,
-        read: impl Fn(Frame) -> Result<Step, Damage>,
+        read: impl Fn(Frame) -> Result<Vec<Step>, Damage>,
     ) -> io::Result<Option<Step>> {
-        if let Some(step) = self.ahead.take() {
+        if let Some(step) = self.ahead.pop_front() {
             return Ok(Some(step));
         }
         loop {
@@ -134,23 +140,28 @@ impl Walk {
                 Some(Found::Frame { at, head }) => {
                     let end = head.end();
                     let gone = self.position..head.first.max(self.position);
+                    self.ahead
+                        .extend((!gone.is_empty()).then(|| Step::Lost(gone.clone())));
                     let found = if wants(scan.name(&head)?) {
                         scan.read(&head)?.and_then(&read)
                     } else {
                         // A name that rotted is no other pipeline's.
-                        scan.check(&head)?.map(|()| Step::Other(head.first..end))
+                        scan.check(&head)?
+                            .map(|()| vec![Step::Other(head.first..end)])
                     };
-                    let step = found.unwrap_or_else(|why| {
-                        let len = (crate::format::HEAD + head.body_len()) as u64;
-                        self.log.damaged(here.first, at..at + len, why);
-                        Step::Lost(head.first.max(gone.end)..end)
-                    });
+                    match found {
+                        Ok(steps) => self.ahead.extend(steps),
+                        Err(why) => {
+                            let len = (crate::format::HEAD + head.body_len()) as u64;
+                            self.log.damaged(here.first, at..at + len, why);
+                            self.ahead
+                                .push_back(Step::Lost(head.first.max(gone.end)..end));
+                        }
+                    }
                     self.position = end;
-                    if gone.is_empty() {
+                    if let Some(step) = self.ahead.pop_front() {
                         return Ok(Some(step));
                     }
-                    self.ahead = Some(step);
-                    return Ok(Some(Step::Lost(gone)));
                 }
             }
         }

@@ -97,6 +97,56 @@ impl HashFiles {
         self.node(0, index)
     }
 
+    /// The leaf hashes from `index` on: at most `count`, and no more than stand in the same file. Empty when the file
+    /// ends before or is not there.
+    ///
+    /// # Errors
+    /// Of the file system.
+    pub(crate) fn leaves(&self, index: u64, count: usize) -> io::Result<Vec<Hash>> {
+        let count = count.min((SHARD - index % SHARD) as usize);
+        let file = match self.disk.open(&self.path(0, index / SHARD)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            file => file?,
+        };
+        let mut bytes = vec![0; count * Hash::LEN];
+        let read = file.read_at(index % SHARD * Hash::LEN as u64, &mut bytes)?;
+        Ok(hashes(&bytes[..read]).collect())
+    }
+
+    /// Where the hash of a complete subtree is stored, if those of this height are: the file, and the byte in it.
+    #[must_use]
+    pub(crate) fn place(&self, height: u8, index: u64) -> (String, u64) {
+        let level = usize::from(height / WIDTH_BITS);
+        let path = self.path(level, index / SHARD);
+        (path, index % SHARD * Hash::LEN as u64)
+    }
+
+    /// Whether subtrees of this height are stored.
+    #[must_use]
+    pub(crate) fn stores(height: u8) -> bool {
+        height.is_multiple_of(WIDTH_BITS)
+    }
+
+    /// Whether the leaf hashes about `index` may be gone once no record below `oldest` is kept.
+    #[must_use]
+    pub(crate) fn may_lack(index: u64, oldest: u64) -> bool {
+        index / SHARD < oldest / SHARD
+    }
+
+    /// The highest number of an epoch that has files; 0 without any.
+    ///
+    /// # Errors
+    /// Of the file system.
+    pub(crate) fn newest_epoch(disk: &dyn Disk) -> io::Result<u64> {
+        let files = match disk.list(DIRECTORY) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            files => files?,
+        };
+        let number = |name: &str| name.split_once('-')?.0.parse().ok();
+        let numbers = files.iter().filter_map(|f| number(&f.name));
+        Ok(numbers.max().unwrap_or(0))
+    }
+
     /// Adds a leaf.
     ///
     /// # Errors
@@ -259,14 +309,7 @@ impl Hashes for HashFiles {
         let (tile_level, height) = (level / WIDTH_BITS, level % WIDTH_BITS);
         let count = 1_usize << height;
         let bytes = self.read(usize::from(tile_level), index << height, count)?;
-        let mut hashes: Vec<Hash> = bytes
-            .chunks_exact(Hash::LEN)
-            .map(|chunk| {
-                let mut hash = [0; Hash::LEN];
-                hash.copy_from_slice(chunk);
-                Hash::new(hash)
-            })
-            .collect();
+        let mut hashes: Vec<Hash> = hashes(&bytes).collect();
         while hashes.len() > 1 {
             hashes = hashes
                 .chunks_exact(2)
@@ -275,4 +318,9 @@ impl Hashes for HashFiles {
         }
         hashes.pop().ok_or_else(|| io::Error::other("no hash"))
     }
+}
+
+/// The hashes that stand one behind the other in `bytes`.
+fn hashes(bytes: &[u8]) -> impl Iterator<Item = Hash> {
+    bytes.as_chunks().0.iter().copied().map(Hash::new)
 }
