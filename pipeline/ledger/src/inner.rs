@@ -31,6 +31,8 @@ pub(crate) struct Inner {
     pub(crate) settings: Settings,
     /// The ledger's id.
     pub(crate) id: [u8; 16],
+    /// The sequence number behind the last record that was there when it was opened.
+    pub(crate) found_end: u64,
     pub(crate) clock: Clock,
     pub(crate) queue: Queue,
     pub(crate) state: Mutex<State>,

@@ -100,6 +100,8 @@ struct Work {
     key: SigningKey,
     base: String,
     tree: Option<Tree>,
+    /// Whether this process has had the tree before.
+    is_resumed: bool,
     /// When the tree was given up.
     failed: Option<Instant>,
     last_checkpoint: Instant,
@@ -112,6 +114,7 @@ impl Work {
             key,
             base,
             tree: None,
+            is_resumed: false,
             failed: None,
             last_checkpoint: Instant::now(),
         }
@@ -247,13 +250,24 @@ impl Work {
     /// Makes the tree again: from the newest checkpoint, and from the segments what came after it.
     fn resume(&mut self) -> io::Result<()> {
         let disk = self.inner.disk.clone();
-        let stored_end = {
+        // The first time it is what was there at the start that counts: a record that came since must not hide that
+        // those before it are gone.
+        let stored_end = if self.is_resumed {
             let state = self.inner.state.lock();
             state.segments.back().map_or(0, |s| s.end)
+        } else {
+            self.inner.found_end
         };
+        // A new epoch takes over with the first record that no checkpoint covers.
+        let next_epoch = |signed: &Signed| signed.end().unwrap_or(stored_end);
         let epoch = Epoch::read(&*disk)?;
         let signed = tree::newest(&*disk);
         let (mut tree, mut why) = match (epoch, signed) {
+            (None, None) if tree::is_signed(&*disk)? => {
+                let why = "epoch.json is missing and the signed checkpoints are damaged".to_owned();
+                let number = HashFiles::newest_epoch(&*disk)? + 1;
+                (self.begin(number, stored_end)?, Some((why, None)))
+            }
             (None, None) => (self.begin(1, 0)?, None),
             (Some(epoch), Some(signed)) => {
                 let key = self.key.renamed(&epoch.origin()).map_err(invalid)?;
@@ -261,10 +275,15 @@ impl Work {
                     Ok(tree) => (tree, None),
                     Err(Reopen::Io(error)) => return Err(error),
                     Err(Reopen::NewEpoch(why)) => (
-                        self.begin(epoch.number + 1, stored_end)?,
+                        self.begin(epoch.number + 1, next_epoch(&signed))?,
                         Some((why, Some(signed))),
                     ),
                 }
+            }
+            // What cannot be read binds all the same.
+            (Some(epoch), None) if tree::is_signed(&*disk)? => {
+                let why = "the signed checkpoints are damaged".to_owned();
+                (self.begin(epoch.number + 1, stored_end)?, Some((why, None)))
             }
             // Nothing was ever signed, so nothing binds.
             (Some(epoch), None) => {
@@ -287,7 +306,7 @@ impl Work {
                     .and_then(|c| c.origin().rsplit_once('/')?.1.parse::<u64>().ok());
                 let why = "epoch.json was missing or damaged".to_owned();
                 (
-                    self.begin(number.unwrap_or(0) + 1, stored_end)?,
+                    self.begin(number.unwrap_or(0) + 1, next_epoch(&signed))?,
                     Some((why, Some(signed))),
                 )
             }
@@ -330,6 +349,7 @@ impl Work {
                 .tell_epoch(&tree.epoch, &why, last.map(|s| s.note));
         }
         self.tree = Some(tree);
+        self.is_resumed = true;
         Ok(())
     }
 

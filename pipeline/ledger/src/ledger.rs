@@ -147,6 +147,7 @@ impl Ledger {
         let inner = Arc::new(Inner {
             disk,
             id: recovered.id,
+            found_end: recovered.segments.last().map_or(0, |s| s.end),
             clock: Clock::after(accepted, wall),
             queue: Queue::default(),
             state: Mutex::new(State {

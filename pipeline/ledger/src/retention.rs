@@ -21,7 +21,7 @@ pub(crate) fn collect(inner: &Inner, wanted: u64) {
             let mut state = inner.state.lock();
             let bytes = state.bytes();
             // The last one with records stays: it says where the log ends.
-            let has_more = state.segments.get(1).is_some_and(|s| s.end > s.first);
+            let has_more = state.segments.iter().skip(1).any(|s| s.end > s.first);
             let Some(first) = state.segments.front().filter(|_| has_more) else {
                 return;
             };

@@ -10,6 +10,7 @@ mod directories;
 mod erasure;
 mod forge;
 mod full;
+mod keeping;
 mod numbers;
 mod rig;
 mod starts;
