@@ -36,6 +36,20 @@ pub enum LockError {
     },
 }
 
+/// Makes the directory and those above it, each with a name that a power cut leaves.
+fn make(directory: &Path) -> io::Result<()> {
+    let missing: Vec<&Path> = directory.ancestors().take_while(|d| !d.exists()).collect();
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory)?;
+    for made in missing {
+        let above = made.parent().filter(|above| !above.as_os_str().is_empty());
+        File::open(above.unwrap_or(Path::new(".")))?.sync_all()?;
+    }
+    Ok(())
+}
+
 impl Lock {
     /// Takes the lock on a directory, which is made if it is not there.
     ///
@@ -46,11 +60,7 @@ impl Lock {
             directory: directory.display().to_string(),
             source,
         };
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(directory)
-            .map_err(failed)?;
+        make(directory).map_err(failed)?;
         let mut file = fs::OpenOptions::new()
             .read(true)
             .write(true)
