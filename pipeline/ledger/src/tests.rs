@@ -14,6 +14,7 @@ mod keeping;
 mod model;
 mod numbers;
 mod power_loss;
+mod readers;
 mod rig;
 mod starts;
 mod verification;

@@ -2,9 +2,13 @@
 
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use sluice_batch::Batch;
 
-use super::rig::{batch, bytes_of, heavy, ids, open, paths, plain, try_open};
+use super::rig::{
+    AT_ONCE, append, batch, bytes_of, cursor, heavy, ids, open, paths, plain, reader, soon,
+    try_open,
+};
 use crate::disk::{Fault, FaultKind, Operation, SimulatedDisk, When};
 use crate::{Ledger, Outcome, Refusal};
 
@@ -217,4 +221,51 @@ fn letters_that_cannot_be_read_at_the_start_are_not_overwritten() {
         assert_eq!(letters(&ledger), [0, 1, 2, 3]);
         ledger.close();
     }
+}
+
+#[tokio::test]
+async fn a_record_is_not_finished_before_its_letter_is_synced() {
+    let disk = SimulatedDisk::new(8);
+    let ledger = open(&disk, plain());
+    let mut exporter = reader(&ledger, "splunk");
+    append(&ledger, [0]).await.unwrap();
+    let lease = soon(exporter.next(&AT_ONCE)).await;
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let (watched, notes) = (ledger.clone(), seen.clone());
+    disk.watch(move |operation, path| {
+        if operation == Operation::Sync && path.starts_with("dead_letters/") {
+            let low = cursor(&watched, "splunk").cursor.low();
+            notes.lock().push(low);
+        }
+    });
+    lease.refused(0..1, "400", 1).await.unwrap();
+    let seen = std::mem::take(&mut *seen.lock());
+    assert!(
+        !seen.is_empty() && seen.iter().all(|low| *low == 0),
+        "{seen:?}"
+    );
+    assert_eq!(cursor(&ledger, "splunk").cursor.low(), 1);
+    disk.watch(|_, _| {});
+    ledger.close();
+}
+
+#[tokio::test]
+async fn a_refusal_that_cannot_be_put_on_record_leaves_the_record_owed() {
+    let disk = SimulatedDisk::new(9);
+    let ledger = open(&disk, plain());
+    let mut exporter = reader(&ledger, "splunk");
+    append(&ledger, 0..2).await.unwrap();
+    let lease = soon(exporter.next(&AT_ONCE)).await;
+    disk.fail(Fault::new(Operation::Sync, When::From(1), FaultKind::Forgotten).below("dead"));
+    lease.refused(0..1, "400", 1).await.unwrap_err();
+    lease.delivered(1..2);
+    assert_eq!(cursor(&ledger, "splunk").cursor.low(), 0);
+    ledger.close();
+    disk.heal();
+    let ledger = open(&disk, plain());
+    let lease = soon(reader(&ledger, "splunk").next(&AT_ONCE)).await;
+    assert_eq!(ids(&lease.batch), [0]);
+    lease.refused(0..1, "400", 2).await.unwrap();
+    assert_eq!(letters(&ledger), [0]);
+    ledger.close();
 }
