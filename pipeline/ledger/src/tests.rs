@@ -15,6 +15,7 @@ mod model;
 mod numbers;
 mod power_loss;
 mod readers;
+mod retention;
 mod rig;
 mod starts;
 mod verification;

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use super::rig::{
-    AT_ONCE, Hands, append, cursor, deliver, heavy, ids, open, paths, plain, reader, soon, take,
-    until,
+    AT_ONCE, Hands, cursor, deliver, heavy, ids, open, paths, plain, reader, soon, take, until,
 };
 use crate::disk::SimulatedDisk;
 use crate::{AppendError, CursorState, Ledger, OnFull, Retention, Settings};

@@ -212,7 +212,7 @@ impl World {
     /// Delivers all that is left: no exporter may miss a record.
     pub(super) async fn finish(&mut self) {
         self.restart();
-        for exporter in 0..3 {
+        for (exporter, name) in EXPORTERS.iter().enumerate() {
             while !self.owed(exporter).is_empty() {
                 let owed = self.owed(exporter);
                 let Some(running) = &mut self.running else {
@@ -223,7 +223,7 @@ impl World {
                     tokio::time::timeout(std::time::Duration::from_secs(5), lease).await
                 })
                 .await
-                .unwrap_or_else(|_| panic!("{:?} never gets {owed:?}", EXPORTERS[exporter]));
+                .unwrap_or_else(|_| panic!("{name:?} never gets {owed:?}"));
                 super::rig::deliver(&lease);
                 self.delivered[exporter].extend(ids(&lease.batch));
             }
