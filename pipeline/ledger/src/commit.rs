@@ -82,6 +82,15 @@ impl Queue {
         self.bell.notify_one();
     }
 
+    /// Nobody comes any more: whoever waits or will come is answered now.
+    fn abandon(&self) {
+        let mut jobs = self.jobs.lock();
+        jobs.is_closed = true;
+        for job in jobs.waiting.drain(..) {
+            let _ = job.done.send(Err(AppendError::Closed));
+        }
+    }
+
     /// Waits for work and takes about `max_bytes` of it; nothing once it is closed and empty.
     fn take(&self, max_bytes: u64, not_before: Option<Instant>) -> Vec<Job> {
         let mut jobs = self.jobs.lock();
@@ -120,6 +129,13 @@ pub(crate) struct Committer {
     active: Option<Box<dyn File>>,
     buffer: Vec<u8>,
     synced: Option<Instant>,
+}
+
+/// However the thread ends, no sender waits for it in vain.
+impl Drop for Committer {
+    fn drop(&mut self) {
+        self.inner.queue.abandon();
+    }
 }
 
 impl Committer {

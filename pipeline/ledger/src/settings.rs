@@ -12,7 +12,8 @@ pub struct Settings {
     pub fsync: Fsync,
     /// Bytes of segments and dead letters at most. Default 20 GiB.
     pub max_bytes: u64,
-    /// A segment is sealed once it has this many bytes. Default 64 MiB.
+    /// A segment is sealed once it has this many bytes, and at a quarter of `max_bytes` at the latest, for the last one is
+    /// never deleted. Default 64 MiB.
     pub segment_bytes: u64,
     /// How long delivered records stay.
     pub retention: Retention,
@@ -86,7 +87,8 @@ impl Default for Retention {
 pub enum OnFull {
     /// Senders are told to try again.
     Refuse,
-    /// The exporter furthest behind loses its claim on the oldest records; that is logged and counted.
+    /// The exporter furthest behind loses its claim on the oldest records, segment by segment and no more than room is
+    /// needed for; that is logged and counted.
     DetachExporter,
 }
 

@@ -12,7 +12,7 @@ use super::rig::{
     AT_ONCE, append, deliver, heavy, ids, is_idle, open, plain, reader, settings, soon, take, until,
 };
 use crate::disk::{Operation, SimulatedDisk};
-use crate::{Fsync, Settings};
+use crate::{AppendError, Fsync, Settings};
 
 /// Holds the syncs of segments up until it is opened.
 #[derive(Clone, Default)]
@@ -228,5 +228,21 @@ async fn asking_again_and_again_loses_nothing() {
         tokio::task::yield_now().await;
     }
     assert_eq!(came, (0..100).collect::<Vec<_>>());
+    ledger.close();
+}
+
+#[tokio::test]
+async fn senders_are_answered_when_the_writing_thread_is_no_more() {
+    let disk = SimulatedDisk::new(8);
+    let ledger = open(&disk, plain());
+    append(&ledger, [0]).await.unwrap();
+    disk.watch(|operation, path| {
+        let is_write = operation == Operation::Append && path.starts_with("segments/");
+        assert!(!is_write, "a bug in the writing thread");
+    });
+    for id in 1..3 {
+        let answer = soon(append(&ledger, [id])).await;
+        assert_eq!(answer, Err(AppendError::Closed));
+    }
     ledger.close();
 }
