@@ -244,6 +244,8 @@ fn read_identity(disk: &dyn Disk, firsts: &[u64]) -> io::Result<Option<[u8; 16]>
         let bytes = match disk::read_prefix(disk, &segment::path(first), crate::format::HEADER) {
             // Gone by its retention meanwhile.
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            // Another one says it too, or else the file does.
+            Err(_) if stored.is_some() => continue,
             bytes => bytes?,
         };
         if let Ok(header) = Header::decode(&bytes) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::forge::{checkpoint, file, files, keys, verify, verify_with};
-use super::rig::{AT_ONCE, append, open, reader, settings};
+use super::rig::{AT_ONCE, append, open, reader, settings, until};
 use crate::disk::{Disk, SimulatedDisk};
 use crate::{Fault, KeySource, Keys, Request, Settings, Severity, Verdict, Verification};
 
@@ -197,6 +197,8 @@ async fn a_running_ledger_is_whole_while_it_is_written() {
     settings.segment_bytes = 2000;
     settings.checkpoint_every = Duration::from_millis(1);
     let ledger = open(&disk, settings);
+    // Its first checkpoint is made on a thread of its own.
+    until(|| disk.files().iter().any(|(path, _)| path == "checkpoint"));
     let (mut covered, mut rounds) = (0, 0);
     for id in 0..400 {
         append(&ledger, [id]).await.unwrap();
