@@ -1,12 +1,14 @@
 //! kill -9 at random moments: whatever a sender was told OK for reaches every destination.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
+use sluice_ledger::{Keys, Request, Verdict, Verification};
 use sluice_testing::Fault;
 use sluice_tests::{Encoding, Event, SOON, Sluice, events, senders};
 use tempfile::TempDir;
@@ -105,6 +107,7 @@ async fn whatever_was_acknowledged_survives_kill_9_and_reaches_every_destination
     let mut random = StdRng::seed_from_u64(9);
     let mut acknowledged = BTreeSet::new();
     let mut directory = Arc::new(tempfile::tempdir().unwrap());
+    let mut kept = None;
     for round in 0..rounds {
         let kill_after = random.random_range(0..40);
         directory = live(
@@ -115,9 +118,10 @@ async fn whatever_was_acknowledged_survives_kill_9_and_reaches_every_destination
             &mut acknowledged,
         )
         .await;
+        kept = verified(directory.path(), kept);
     }
     assert!(
-        acknowledged.len() > rounds * EVENTS,
+        acknowledged.len() >= rounds * EVENTS,
         "{} events were acknowledged",
         acknowledged.len()
     );
@@ -129,7 +133,28 @@ async fn whatever_was_acknowledged_survives_kill_9_and_reaches_every_destination
     let ended = sluice.stop().await;
     assert_eq!(ended.code, Some(0), "{}", ended.log);
     assert!(!ended.log.contains("damaged"), "{}", ended.log);
-    drop(directory);
+    let found = verify(directory.path(), &Request::default());
+    assert_eq!(found.verdict, Verdict::Whole, "{:#?}", found.findings);
+    assert_eq!(found.not_covered, 0, "a clean stop signs everything");
+}
+
+fn verify(directory: &Path, request: &Request) -> Verification {
+    let ledger = directory.join("ledger");
+    let keys = Keys::beside(&ledger.join("signing.key")).unwrap();
+    sluice_ledger::verify(&ledger, &keys, request, |_| ())
+}
+
+/// Verifies what has come since the checkpoint that was kept, as an auditor does who comes by again and again; gives
+/// the checkpoint to keep for the next time.
+fn verified(directory: &Path, kept: Option<String>) -> Option<String> {
+    let checkpoint = std::fs::read_to_string(directory.join("ledger/checkpoint")).ok()?;
+    let request = Request {
+        from_checkpoint: kept.map(|text| sluice_ledger::read_checkpoint(&text).unwrap()),
+        ..Request::default()
+    };
+    let found = verify(directory, &request);
+    assert_eq!(found.verdict, Verdict::Whole, "{:#?}", found.findings);
+    Some(checkpoint)
 }
 
 /// Waits until every destination holds all of them, and checks that Elasticsearch has each once.
