@@ -1,5 +1,7 @@
 //! Delivery and acknowledgement with scripted exporters, on paused time.
 
+mod on_disk;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
