@@ -89,4 +89,13 @@ impl Lock {
         File::open(directory.join("lock"))
             .is_ok_and(|file| flock(&file, FlockOperation::NonBlockingLockShared).is_err())
     }
+    /// The process that holds the lock on this directory, as it wrote down itself; `None` while nobody has it.
+    #[must_use]
+    pub fn holder(directory: &Path) -> Option<String> {
+        if !Self::is_held(directory) {
+            return None;
+        }
+        let holder = fs::read_to_string(directory.join("lock")).unwrap_or_default();
+        Some(holder.trim().to_owned())
+    }
 }

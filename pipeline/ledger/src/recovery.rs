@@ -46,6 +46,17 @@ pub struct DamageReport {
     pub quarantine: Option<String>,
 }
 
+impl DamageReport {
+    /// Whether it is the end of a segment that was not written whole. As a rule a crash left it, and nobody was told OK
+    /// for what it holds; it may also have been acknowledged and have rotted since.
+    #[must_use]
+    pub fn is_torn_end(&self) -> bool {
+        self.bytes.is_some()
+            && self.sequences.is_none()
+            && self.file.starts_with(segment::DIRECTORY)
+    }
+}
+
 /// What recovery hands over.
 #[derive(Debug)]
 pub(crate) struct Recovered {

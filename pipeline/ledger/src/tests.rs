@@ -13,6 +13,7 @@ mod full;
 mod keeping;
 mod model;
 mod numbers;
+mod offline;
 mod power_loss;
 mod readers;
 mod retention;

@@ -136,8 +136,13 @@ impl View {
     /// The dead letters for changing, by whoever holds the directory's lock.
     ///
     /// # Errors
-    /// Of the file system.
+    /// Of the file system; [`io::ErrorKind::InvalidData`] when nothing tells the ledger's id any more, without which
+    /// every letter would look damaged.
     pub fn dead_letters_to_change(&self, _lock: &Lock) -> io::Result<DeadLetters> {
+        if self.ledger_id().is_none() {
+            let why = "ledger.json is missing or damaged, and no segment tells the ledger's id";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+        }
         DeadLetters::open(
             self.log.disk.clone(),
             Key::of(&self.log.id),
@@ -164,6 +169,25 @@ impl View {
     /// The ledger's id.
     pub(crate) fn id(&self) -> [u8; 16] {
         self.log.id
+    }
+
+    /// The ledger's id, a UUID; `None` when every file that tells it is missing or damaged.
+    #[must_use]
+    pub fn ledger_id(&self) -> Option<String> {
+        let id = uuid::Uuid::from_bytes(self.log.id);
+        (!id.is_nil()).then(|| id.hyphenated().to_string())
+    }
+
+    /// Records that a cursor or the newest checkpoint counts as past and that are gone from the log's end. Only right
+    /// when the cursors were stored before this view was opened, or nothing runs.
+    ///
+    /// # Errors
+    /// Of the file system.
+    pub fn lost_end(&self) -> io::Result<Range<u64>> {
+        let end = self.sequences().end;
+        let passed = self.cursors()?.values().map(|s| s.cursor.high()).max();
+        let signed = tree::signed_end(&*self.log.disk);
+        Ok(end..end.max(passed.unwrap_or(0)).max(signed))
     }
 
     /// The stored hashes of an epoch.
