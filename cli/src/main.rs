@@ -17,8 +17,10 @@ mod run;
 mod select;
 mod send;
 mod source;
+mod table;
 mod validate;
 mod when;
+mod words;
 
 use std::process::ExitCode;
 
