@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 #[command(
     name = "sluice",
     version,
-    after_help = "Exit codes: 0 done, 1 it failed while running, 64 wrong usage, 78 the configuration is wrong."
+    after_help = "Exit codes: 0 done, 1 failed or incomplete, 64 wrong usage, 78 the configuration is wrong."
 )]
 pub(crate) struct Arguments {
     #[command(subcommand)]

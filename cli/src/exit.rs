@@ -7,7 +7,8 @@ use std::process::ExitCode;
 pub(crate) enum Exit {
     /// Done as asked.
     Ok,
-    /// The configuration was good, and then something failed: an address in use, a fault that no retry mends.
+    /// The configuration was good, and then something failed or stayed incomplete: an address in use, a fault that no
+    /// retry mends, records that cannot be read.
     Runtime,
     /// The command line was wrong.
     Usage,

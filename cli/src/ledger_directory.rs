@@ -9,6 +9,9 @@ use crate::exit::Exit;
 use crate::lookup::Surroundings;
 use crate::source::{self, complain, show};
 
+/// The configuration that is read when nothing else is named.
+pub(crate) const DEFAULT_CONFIG: &str = "pipeline.yaml";
+
 /// Where the ledger lies; every ledger command takes these.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct LedgerArguments {
@@ -16,7 +19,7 @@ pub(crate) struct LedgerArguments {
     #[arg(value_name = "LEDGER_DIR")]
     directory: Option<PathBuf>,
     /// The configuration file that says where the ledger lies.
-    #[arg(long, value_name = "FILE", default_value = "pipeline.yaml")]
+    #[arg(long, value_name = "FILE", default_value = DEFAULT_CONFIG)]
     pub(crate) config: PathBuf,
 }
 

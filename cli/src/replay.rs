@@ -15,6 +15,7 @@ use crate::exit::Exit;
 use crate::ledger_directory::{LedgerArguments, read_plan};
 use crate::select::SelectArguments;
 use crate::source::complain;
+use crate::words;
 
 #[derive(Debug, Args)]
 pub(crate) struct ReplayArguments {
@@ -99,7 +100,11 @@ pub(crate) fn run(directory: &Path, config: &Path, order: Order) -> Exit {
 }
 
 fn words(report: &Report) -> String {
-    let mut words = format!("{} records, {} delivered", report.matched, report.delivered);
+    let mut words = format!(
+        "{}, {} delivered",
+        words::count(report.matched, "record"),
+        words::number(report.delivered)
+    );
     if report.refused > 0 {
         words += &format!(
             ", {} refused (see `sluice dead-letters list`)",

@@ -1,21 +1,21 @@
-//! Which records of a ledger a command means, and the walk through them.
+//! Which records of a ledger a command means.
+
+mod walk;
 
 use std::path::Path;
 
-use anyhow::Context as _;
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 use processor_ottl::Condition;
-use sluice_batch::{Batch, Record};
-use sluice_ledger::{Entry, Frame, View};
+use sluice_batch::Record;
+use sluice_ledger::{Frame, Segment, View};
 
 use crate::exit::Exit;
 use crate::source::complain;
 use crate::when::{self, End};
+use crate::words;
 
-/// The pipeline of records that the ledger itself writes.
-const OWN: &str = "ledger";
+pub(crate) use walk::{Seen, walk};
 
 /// The arguments that select records.
 #[derive(Clone, Debug, Args)]
@@ -42,6 +42,11 @@ pub(crate) struct Selection {
 }
 
 impl SelectArguments {
+    /// Whether anything is left out.
+    pub(crate) fn is_any(&self) -> bool {
+        self.from.is_some() || self.to.is_some() || self.condition.is_some()
+    }
+
     /// What is meant. Tells the user what is wrong.
     pub(crate) fn selection(&self) -> Result<Selection, Exit> {
         let now = Timestamp::now();
@@ -60,9 +65,8 @@ impl SelectArguments {
                 "the range is empty: --from is not before --to".into(),
             ));
         }
-        let condition = self.condition.as_deref().map(Condition::parse).transpose();
-        let condition = condition
-            .map_err(|error| usage(format!("--where, column {}: {error}", error.offset + 1)))?;
+        let condition = self.condition.as_deref().map(compile).transpose();
+        let condition = condition.map_err(usage)?;
         Ok(Selection {
             from,
             to,
@@ -71,7 +75,44 @@ impl SelectArguments {
     }
 }
 
+/// Compiles a condition; what is wrong is told with its column.
+fn compile(text: &str) -> Result<Condition, String> {
+    Condition::parse(text).map_err(|wrong| {
+        let before = text.get(..wrong.offset).unwrap_or(text);
+        let column = before.chars().count() + 1;
+        let mut told = format!("--where is wrong at column {column}: {wrong}");
+        // A caret means something below a single line only.
+        if !text.contains('\n') {
+            told += &format!("\n  {text}\n  {}^", " ".repeat(column - 1));
+        }
+        if let Some(help) = &wrong.help {
+            told += &format!("\nhelp: {help}");
+        }
+        told
+    })
+}
+
 impl Selection {
+    /// Whether a segment may hold records that are meant. Those without an event time count by when they were accepted,
+    /// and of that a segment tells only the last.
+    fn may_be_in(&self, segment: &Segment) -> bool {
+        let (first, last) = segment.times;
+        match first {
+            _ if first > last => true,
+            0 => last.max(segment.accepted) >= self.from,
+            _ => last >= self.from && first < self.to,
+        }
+    }
+
+    /// Whether a frame may hold records that are meant.
+    fn may_be_in_frame(&self, frame: &Frame) -> bool {
+        let head = &frame.head;
+        match head.from {
+            0 => head.to >= self.from || (self.from..self.to).contains(&head.accepted),
+            first => head.to >= self.from && first < self.to,
+        }
+    }
+
     /// Whether a record is meant; `accepted` stands in for the time of an event that has none.
     pub(crate) fn takes(&self, record: Record<'_>, accepted: u64) -> bool {
         let time = record.event_time();
@@ -79,97 +120,24 @@ impl Selection {
         (self.from..self.to).contains(&time) && self.matches(record)
     }
 
+    /// `, events from … to before …`; nothing for all times.
+    pub(crate) fn times(&self) -> String {
+        let from = (self.from > 0).then(|| format!(" from {}", words::time(self.from)));
+        let to = (self.to < u64::MAX).then(|| format!(" before {}", words::time(self.to)));
+        match (from, to) {
+            (None, None) => String::new(),
+            (from, to) => format!(
+                ", events{}{}",
+                from.unwrap_or_default(),
+                to.unwrap_or_default()
+            ),
+        }
+    }
+
     /// Whether the condition holds.
     pub(crate) fn matches(&self, record: Record<'_>) -> bool {
         self.condition.as_ref().is_none_or(|c| c.matches(record))
     }
-}
-
-/// What a walk came across.
-#[derive(Debug, Default)]
-pub(crate) struct Seen {
-    /// Records that were looked at.
-    pub(crate) scanned: u64,
-    /// Those that were meant.
-    pub(crate) taken: u64,
-    /// Ranges of sequence numbers that cannot be read.
-    pub(crate) lost: Vec<std::ops::Range<u64>>,
-}
-
-/// Shows each frame with records that are meant: the frame, a batch of just these, and their sequence numbers.
-///
-/// # Errors
-/// The ledger cannot be read, or `see` fails.
-pub(crate) fn walk(
-    view: &View,
-    selection: &Selection,
-    pipeline: Option<&str>,
-    mut see: impl FnMut(&Frame, &Batch, &[u64]) -> anyhow::Result<()>,
-) -> anyhow::Result<Seen> {
-    let mut seen = Seen::default();
-    let wanted = |s: &&sluice_ledger::Segment| s.times.1 >= selection.from || s.times.0 > s.times.1;
-    let Some(first) = view.segments().iter().find(wanted) else {
-        return Ok(seen);
-    };
-    let all = view.sequences();
-    let bar = progress(all.end - first.first);
-    for entry in view.entries(first.first) {
-        let frame = match entry.context("the ledger cannot be read")? {
-            Entry::Lost(range) => {
-                seen.lost.push(range);
-                continue;
-            }
-            Entry::Frame(frame) => frame,
-        };
-        bar.set_position(frame.head.end().saturating_sub(first.first));
-        let is_of_it = match pipeline {
-            Some(pipeline) => frame.pipeline == pipeline,
-            None => frame.pipeline != OWN,
-        };
-        let is_timeless = frame.head.from == 0;
-        let is_outside = frame.head.to < selection.from || frame.head.from >= selection.to;
-        if !is_of_it || is_outside && !is_timeless {
-            continue;
-        }
-        let batch = match frame.batch() {
-            Ok(batch) => batch,
-            Err(_) => {
-                seen.lost.push(frame.head.first..frame.head.end());
-                continue;
-            }
-        };
-        seen.scanned += batch.len() as u64;
-        let takes: Vec<bool> = batch
-            .records()
-            .map(|record| selection.takes(record, frame.head.accepted))
-            .collect();
-        let sequences: Vec<u64> = (frame.head.first..)
-            .zip(&takes)
-            .filter(|(_, takes)| **takes)
-            .map(|(sequence, _)| sequence)
-            .collect();
-        if sequences.is_empty() {
-            continue;
-        }
-        seen.taken += sequences.len() as u64;
-        let mut taken = batch;
-        let mut takes = takes.into_iter();
-        taken.retain(|_| takes.next().unwrap_or(false));
-        see(&frame, &taken, &sequences)?;
-    }
-    bar.finish_and_clear();
-    Ok(seen)
-}
-
-/// A bar over so many records; nothing unless somebody watches.
-fn progress(records: u64) -> ProgressBar {
-    let bar = ProgressBar::new(records);
-    if let Ok(style) =
-        ProgressStyle::with_template("{bar:40} {percent:>3} % of {human_len} records, {eta} left")
-    {
-        bar.set_style(style);
-    }
-    bar
 }
 
 /// Opens a ledger to look at.
@@ -181,4 +149,57 @@ pub(crate) fn open(directory: &Path) -> Result<View, Exit> {
         ));
         Exit::Runtime
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn selection(from: u64, to: u64) -> Selection {
+        Selection {
+            from,
+            to,
+            condition: None,
+        }
+    }
+
+    #[test]
+    fn a_segment_is_skipped_only_when_none_of_its_records_can_be_meant() {
+        let mut segment = Segment::new(0, 0);
+        assert!(
+            selection(10, 20).may_be_in(&segment),
+            "nothing is known of its times"
+        );
+        segment.add(5, 1, 100, (10, 20));
+        for (from, to, may_be) in [
+            (0, 10, false),
+            (0, 11, true),
+            (20, 30, true),
+            (21, 30, false),
+        ] {
+            assert_eq!(
+                selection(from, to).may_be_in(&segment),
+                may_be,
+                "{from} to {to}"
+            );
+        }
+        // One record has no event time: it counts at 100 or before.
+        segment.add(6, 1, 100, (0, 0));
+        assert!(selection(21, 30).may_be_in(&segment));
+        assert!(selection(100, 101).may_be_in(&segment));
+        assert!(!selection(101, 200).may_be_in(&segment));
+    }
+
+    #[test]
+    fn a_wrong_condition_is_shown_with_its_column_in_characters() {
+        let told = compile(r#"attributes["ü"] = 1"#).unwrap_err();
+        assert!(
+            told.starts_with("--where is wrong at column 17: "),
+            "{told}"
+        );
+        assert!(
+            told.contains("\n  attributes[\"ü\"] = 1\n                  ^"),
+            "{told}"
+        );
+    }
 }

@@ -55,7 +55,7 @@ mod tests {
 
     fn at(text: &str, end: End) -> String {
         let now: Timestamp = "2026-11-25T10:00:00Z".parse().unwrap();
-        parse(text, end, now).map_or_else(|error| error, |nanos| show(nanos))
+        parse(text, end, now).map_or_else(|error| error, show)
     }
 
     #[test]
