@@ -8,7 +8,7 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex};
 
-use sluice_ledger::{Lock, View};
+use sluice_ledger::View;
 use support::{Made, Ran, batch, sluice};
 
 const ESCAPE: &str = "400 mapper_parsing_exception: \u{1b}[2J the field [policy.id] is of another type, which is a long story\nover lines";
@@ -22,7 +22,7 @@ fn letters() -> Made {
     made.refuse(&mut elastic, &[1, 4], ESCAPE);
     let mut bridge = made.reader(&ledger, "logs", "siem_bridge[splunk_hec@h:8088]");
     made.refuse(&mut bridge, &[4], "400 no index");
-    ledger.close();
+    made.close(ledger);
     made
 }
 
@@ -270,7 +270,7 @@ fn with_destination(destination: &Destination) -> Made {
     made.append(&ledger, "logs", batch(0..10));
     let mut exporter = made.reader(&ledger, "logs", "otlp_http");
     made.refuse(&mut exporter, &[1, 4, 6], "400 no");
-    ledger.close();
+    made.close(ledger);
     let text = format!(
         "receivers:\n  otlp:\n    protocols:\n      http:\n        endpoint: 127.0.0.1:0\nexporters:\n  otlp_http:\n    endpoint: {}\n    compression: none\nservice:\n  ledger: {{directory: {}, origin: test/node}}\n  pipelines:\n    logs: {{receivers: [otlp], exporters: [otlp_http]}}\n",
         destination.url,
@@ -339,7 +339,6 @@ fn a_running_instance_sends_letters_again_and_drops_them() {
     let process = format!("in use by process {}", running.0.id());
     assert!(later.err.contains(&process), "{}", later.err);
     drop(running);
-    assert!(!Lock::is_held(made.path()));
     assert_eq!(left(&made), ["otlp_http 1"], "what was done is durable");
 }
 

@@ -21,7 +21,7 @@ fn ten() -> Made {
     for start in (0..10).step_by(2) {
         made.append(&ledger, "logs", batch(start..start + 2));
     }
-    ledger.close();
+    made.close(ledger);
     made
 }
 
@@ -83,7 +83,7 @@ fn a_record_without_an_event_time_counts_by_when_it_was_accepted() {
     let mut mixed = batch(0..1);
     mixed.append(&timeless());
     made.append(&ledger, "logs", mixed);
-    ledger.close();
+    made.close(ledger);
     assert_eq!(export(&made, &["--from", "-1h"]).sequences(), [0, 2]);
     let old = export(&made, &["--from", "2026-04-20", "--to", "2026-04-20"]);
     assert_eq!(old.sequences(), [1]);
@@ -207,7 +207,7 @@ fn segments() -> Made {
     for start in (0..30).step_by(5) {
         made.append(&ledger, "logs", batch(start..start + 5));
     }
-    ledger.close();
+    made.close(ledger);
     assert_eq!(View::open(made.path()).unwrap().segments().len(), 6);
     made
 }
@@ -352,7 +352,7 @@ fn a_running_ledger_is_exported_without_its_lock() {
     assert_eq!(ran.sequences(), [5, 6, 7]);
     made.append(&ledger, "logs", batch(8..9));
     assert_eq!(export(&made, &[]).sequences().len(), 9);
-    ledger.close();
+    made.close(ledger);
 }
 
 #[test]
@@ -368,7 +368,7 @@ fn the_ledgers_own_records_are_in_the_export_when_asked_for_and_ended_epochs_kee
     while ledger.end() < 32 {
         std::thread::yield_now();
     }
-    ledger.close();
+    made.close(ledger);
     let own = export(&made, &["--pipeline", "ledger"]);
     assert_eq!(own.lines().len(), 1, "{}{}", own.text(), own.err);
     assert_eq!(own.lines()[0]["event_name"], "audit.epoch");
@@ -385,7 +385,7 @@ fn peak(format: &str, records: u64) -> u64 {
     for start in (0..records).step_by(1000) {
         made.append(&ledger, "logs", batch(start..start + 1000));
     }
-    ledger.close();
+    made.close(ledger);
     let mut child = support::command(&["export", made.text(), "--format", format])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

@@ -23,12 +23,11 @@ fn made() -> Made {
     made.refuse(&mut behind, &[1], "400 no");
     made.append(&ledger, "logs/other", batch(2..6));
     made.append(&ledger, "logs", batch(6..10));
-    ledger.close();
-    drop(ledger);
+    made.close(ledger);
     let ledger = made.open();
     let _claimed = made.reader(&ledger, "logs", "behind");
     ledger.all_claimed().unwrap();
-    ledger.close();
+    made.close(ledger);
     made
 }
 
@@ -106,10 +105,9 @@ fn what_is_in_a_ledger_is_shown_to_people() {
     let running = made.open();
     let process = std::process::id().to_string();
     assert_eq!(inspected(&made)["running"], json!(process));
-    running.close();
-    drop(running);
+    made.close(running);
     let empty = Made::new();
-    empty.open().close();
+    empty.close(empty.open());
     let ran = ledger(&empty, "inspect", &[]);
     assert_eq!(ran.code, 0);
     assert!(ran.text().contains("records     none\n"), "{}", ran.text());
@@ -190,7 +188,7 @@ fn a_repair_touches_neither_a_running_ledger_nor_what_is_none() {
         let process = format!("is in use by process {}: stop it first", std::process::id());
         assert!(ran.err.contains(&process), "{}", ran.err);
     }
-    running.close();
+    made.close(running);
     let other = tempfile::tempdir().unwrap();
     let ran = sluice(&["ledger", "repair", other.path().to_str().unwrap()]);
     assert_eq!(ran.code, 1);

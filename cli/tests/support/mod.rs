@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use sluice_batch::{Batch, Signal, Value};
 use sluice_component::Batching;
-use sluice_ledger::{CursorId, Ledger, Reader, Settings, StartAt};
+use sluice_ledger::{CursorId, Ledger, Lock, Reader, Settings, StartAt};
 
 /// 2026-04-20T18:30:00Z: the time of record 0; the others follow second by second.
 pub(crate) const BEGIN: u64 = 1_776_709_800_000_000_000;
@@ -57,6 +57,16 @@ impl Made {
         settings.origin = Some("test/node".into());
         change(&mut settings);
         Ledger::open(settings).unwrap()
+    }
+
+    /// Closes it and waits until the lock is free: a program that another test starts at this moment has a copy of
+    /// every open file until it runs.
+    pub(crate) fn close(&self, ledger: Ledger) {
+        ledger.close();
+        drop(ledger);
+        while Lock::is_held(self.path()) {
+            std::thread::yield_now();
+        }
     }
 
     pub(crate) fn append(&self, ledger: &Ledger, pipeline: &str, batch: Batch) {
