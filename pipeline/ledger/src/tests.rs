@@ -8,6 +8,7 @@ mod damage;
 mod dead_letters;
 mod directories;
 mod erasure;
+mod fixture;
 mod forge;
 mod full;
 mod keeping;
