@@ -9,12 +9,16 @@
 //! The checkpoints are read first: what they cover was durable before they were signed. So a ledger can be verified
 //! while a process writes to it.
 
+mod anchor;
+mod blame;
 mod chain;
+mod consistency;
 mod epochs;
 mod erased;
 mod finding;
 mod keys;
 mod proof;
+mod records;
 mod run;
 mod scan;
 
@@ -26,9 +30,10 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::disk::{Disk, RealDisk};
+pub use consistency::{Consistency, consistency, consistency_on};
 pub use finding::{Fault, Finding, Severity, Verdict};
 pub use keys::Keys;
-pub use proof::{Consistency, Proof, ProofError, consistency, consistency_on, prove, prove_on};
+pub use proof::{Proof, ProofError, prove, prove_on};
 
 /// What is to be checked.
 #[derive(Clone, Debug, Default)]

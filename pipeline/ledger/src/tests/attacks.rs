@@ -53,6 +53,18 @@ async fn attack_1_a_byte_of_a_record_is_flipped() {
 }
 
 #[tokio::test]
+async fn attack_1_a_byte_of_the_last_record_of_a_segment_is_flipped() {
+    let disk = whole_log().await;
+    let placed = &frames(&disk)[5];
+    disk.flip(&placed.file, placed.at + 130, 3).unwrap();
+    let found = verify(&disk);
+    let finding = broken(&found, Fault::RecordsMissing);
+    assert_eq!(finding.offset, Some(placed.at));
+    assert!(finding.what.contains("checksum"), "{finding:?}");
+    assert_eq!((found.first_bad, found.findings.len()), (Some(15), 1));
+}
+
+#[tokio::test]
 async fn attack_1_a_record_is_changed_and_its_checksums_made_right() {
     let disk = whole_log().await;
     forge(&disk, 12, [12, 666, 14]);

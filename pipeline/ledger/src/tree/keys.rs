@@ -21,7 +21,8 @@ pub fn load_key(path: &Path) -> io::Result<SigningKey> {
     })
 }
 
-/// Makes a key and two files: `path`, which only its owner may read, and `path.pub` with the text that checks it.
+/// Makes a key and two files: `path`, which only its owner may read, and the same with the extension `pub`, which holds
+/// the text that checks it.
 ///
 /// # Errors
 /// [`io::ErrorKind::AlreadyExists`] rather than to overwrite a key; a name that no key may have.
@@ -29,6 +30,10 @@ pub fn make_key(path: &Path, name: &str) -> io::Result<SigningKey> {
     let invalid = |error: sluice_evidence::KeyError| {
         io::Error::new(io::ErrorKind::InvalidInput, error.to_string())
     };
+    if path.extension().is_some_and(|e| e == "pub") {
+        let why = "the secret needs another extension than .pub, which its public half gets";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+    }
     let key = SigningKey::generate(name).map_err(invalid)?;
     let secret = key.to_secret_text().map_err(invalid)?;
     // Whole before it has its name: a power cut must not leave half a key that no start can use. A link, unlike a rename,

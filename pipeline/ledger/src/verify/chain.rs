@@ -28,29 +28,29 @@ pub(super) struct Spot {
 
 /// A difference between the records and the stored hashes.
 #[derive(Debug)]
-struct Suspect {
-    height: u8,
-    index: u64,
-    stored: Option<Hash>,
+pub(super) struct Suspect {
+    pub(super) height: u8,
+    pub(super) index: u64,
+    pub(super) stored: Option<Hash>,
     /// What the stored hashes below give, if they were read.
-    from_stored: Option<Hash>,
-    spot: Option<Spot>,
+    pub(super) from_stored: Option<Hash>,
+    pub(super) spot: Option<Spot>,
 }
 
 #[derive(Debug)]
 pub(super) struct Chain {
     pub(super) signature: Signature,
-    hashes: HashFiles,
+    pub(super) hashes: HashFiles,
     /// From the records.
     found: Frontier,
     /// From the stored leaf hashes, once it differs.
     stored: Option<Frontier>,
-    suspects: Vec<Suspect>,
-    more_suspects: u64,
+    pub(super) suspects: Vec<Suspect>,
+    pub(super) more_suspects: u64,
     /// Leaf hashes read ahead, and the index of the first.
     ahead: (u64, Vec<Hash>),
     /// Where the last good checkpoint, or the beginning, was.
-    good: u64,
+    pub(super) good: u64,
     /// Leaves before the first one that was read.
     began: u64,
     /// Neither edge is known to be right any more.
@@ -113,7 +113,7 @@ impl Chain {
                 );
                 self.is_lost = true;
                 // Only the size is right.
-                self.found = self.any_edge(index);
+                self.found = any_edge(index);
             }
         }
     }
@@ -138,7 +138,7 @@ impl Chain {
         self.found.size()
     }
 
-    fn sequences(&self, leaves: Range<u64>) -> Range<u64> {
+    pub(super) fn sequences(&self, leaves: Range<u64>) -> Range<u64> {
         self.signature.first + leaves.start..self.signature.first + leaves.end
     }
 
@@ -148,14 +148,6 @@ impl Chain {
             return Err(io::Error::other("they are beyond what was signed"));
         }
         self.hashes.frontier_at(size)
-    }
-
-    /// An edge of this size with nothing true in it.
-    #[allow(clippy::unused_self, reason = "it belongs to the others")]
-    fn any_edge(&self, size: u64) -> Frontier {
-        let mut bytes = size.to_be_bytes().to_vec();
-        bytes.resize(8 + size.count_ones() as usize * Hash::LEN, 0);
-        Frontier::from_bytes(&bytes).unwrap_or_default()
     }
 
     /// The next record: its leaf hash as the record gives it, or nothing when the record is gone.
@@ -269,7 +261,8 @@ impl Chain {
     pub(super) fn compare(&mut self, checkpoint: &Checkpoint, line: u64, findings: &mut Findings) {
         let (size, root) = (checkpoint.size(), checkpoint.root());
         if self.last == Some((size, root)) {
-            self.compared += 1;
+            // The file with the newest one repeats the list.
+            self.compared += u64::from(line > 0);
             return;
         }
         if size < self.found.size() || self.last.is_some_and(|(last, _)| last == size) {
@@ -303,84 +296,6 @@ impl Chain {
         self.good = size;
     }
 
-    /// The records are as they were signed: it is the stored hashes that are not.
-    fn blame_hashes(&self, is_meant: impl Fn(&Suspect) -> bool, findings: &mut Findings) {
-        for suspect in self.suspects.iter().filter(|s| is_meant(s)) {
-            let (file, at) = self.hashes.place(suspect.height, suspect.index);
-            let start = suspect.index << suspect.height;
-            let sequences = self.sequences(start..start + (1 << suspect.height));
-            let is = if suspect.stored.is_some() {
-                "is not the one that was signed"
-            } else {
-                "is missing"
-            };
-            let what = format!(
-                "the stored hash of {} {is}; the {} as signed",
-                records(&sequences),
-                if suspect.height == 0 {
-                    "record is"
-                } else {
-                    "records are"
-                },
-            );
-            findings.add(
-                Finding::broken(Fault::Tree, what)
-                    .of(sequences)
-                    .at(file, at),
-            );
-        }
-    }
-
-    /// The stored leaf hashes are as they were signed: the records that differ from them are not.
-    fn blame_records(&self, findings: &mut Findings) {
-        for suspect in self.suspects.iter().filter(|s| s.height == 0) {
-            let sequences = self.sequences(suspect.index..suspect.index + 1);
-            let what = format!("{} is not what was signed", records(&sequences));
-            let mut finding = Finding::broken(Fault::RecordChanged, what).of(sequences);
-            if let Some(spot) = &suspect.spot {
-                finding = finding.at(&spot.file, spot.at);
-            }
-            findings.add(finding);
-        }
-        let more = self.more_suspects;
-        if more > 0 {
-            let what = format!("and about {more} more records before the next checkpoint");
-            findings.add(Finding::broken(Fault::RecordChanged, what));
-        }
-        let wrong_above = |s: &Suspect| s.height > 0 && s.stored != s.from_stored;
-        self.blame_hashes(wrong_above, findings);
-    }
-
-    /// Neither leads to the signed root.
-    fn blame_all(&self, checkpoint: &Checkpoint, line: u64, findings: &mut Findings) {
-        let size = checkpoint.size();
-        // A record that was changed together with its leaf hash shows where the hash above them was forgotten.
-        let narrowest = self.suspects.iter().filter(|s| s.stored.is_some());
-        let place = narrowest.min_by_key(|s| (s.height, s.index));
-        let leaves = place.map_or(self.good..size, |s| {
-            let start = s.index << s.height;
-            start.max(self.good)..(start + (1 << s.height)).min(size)
-        });
-        let sequences = self.sequences(leaves);
-        let what = format!(
-            "{} do not give the root that was signed for {} records of {}: one of them, or of those before the last \
-             good checkpoint, was changed together with its stored hash, or the list was",
-            records(&sequences),
-            size,
-            self.signature.origin
-        );
-        let mut finding = Finding::broken(Fault::Root, what).of(sequences);
-        finding = match place.and_then(|s| s.spot.as_ref()) {
-            Some(spot) => finding.at(&spot.file, spot.at),
-            None if line > 0 => {
-                let what = format!("{} (line {line})", finding.what);
-                Finding { what, ..finding }.file(CHECKPOINTS)
-            }
-            None => finding,
-        };
-        findings.add(finding);
-    }
-
     /// A checkpoint of which the records are not read: the stored hashes must lead from it to the newest one.
     pub(super) fn compare_older(
         &mut self,
@@ -389,8 +304,8 @@ impl Chain {
         findings: &mut Findings,
     ) {
         match self.is_consistent(checkpoint) {
-            Ok(true) => self.compared += 1,
-            Ok(false) => self.only_signed += 1,
+            Ok(true) => self.compared += u64::from(line > 0),
+            Ok(false) => self.only_signed += u64::from(line > 0),
             Err(why) => {
                 let sequences = self.sequences(0..checkpoint.size().max(1));
                 let what = format!(
@@ -423,6 +338,13 @@ impl Chain {
             .map(|()| true)
             .map_err(|error| error.to_string())
     }
+}
+
+/// An edge of this size with nothing true in it.
+fn any_edge(size: u64) -> Frontier {
+    let mut bytes = size.to_be_bytes().to_vec();
+    bytes.resize(8 + size.count_ones() as usize * Hash::LEN, 0);
+    Frontier::from_bytes(&bytes).unwrap_or_default()
 }
 
 fn cause(error: &dyn std::error::Error) -> String {

@@ -117,14 +117,15 @@ impl Pieces {
                 }
                 Some(Found::Frame { at, head }) if head.kind == Kind::Seal => {
                     scan.skip(&head);
-                    self.unneeded(findings);
-                    if head.end() != self.next && at + HEAD as u64 == segment.len {
+                    if head.end() == self.next {
+                        self.unneeded(findings);
+                    } else if self.damage.is_none() && at + HEAD as u64 == segment.len {
                         self.damage = Some(Reason {
                             file,
                             bytes: at..at + HEAD as u64,
                             what: format!(
                                 "the segment was sealed with {} records",
-                                head.end() - head.first
+                                head.end().saturating_sub(head.first)
                             ),
                         });
                     }
