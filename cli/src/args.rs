@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 #[command(
     name = "sluice",
     version,
-    after_help = "Exit codes: 0 done, 1 failed or incomplete, 64 wrong usage, 78 the configuration is wrong."
+    after_help = "Exit codes: 0 done, 1 failed or incomplete or a ledger is broken, 2 a ledger could not be checked, 64 wrong usage, 78 the configuration is wrong."
 )]
 pub(crate) struct Arguments {
     #[command(subcommand)]
@@ -38,6 +38,11 @@ pub(crate) enum Command {
     /// Look into a ledger, or mend it.
     #[command(subcommand)]
     Ledger(crate::ledger_command::LedgerCommand),
+    /// Check offline that a ledger is what was signed: 0 whole, 1 broken, 2 could not check.
+    Verify(Box<crate::verify::VerifyArguments>),
+    /// Keys that sign a ledger's checkpoints.
+    #[command(subcommand)]
+    Keys(crate::keys::KeysCommand),
 }
 
 #[derive(Debug, Args)]

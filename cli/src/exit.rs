@@ -8,8 +8,10 @@ pub(crate) enum Exit {
     /// Done as asked.
     Ok,
     /// The configuration was good, and then something failed or stayed incomplete: an address in use, a fault that no
-    /// retry mends, records that cannot be read.
+    /// retry mends, records that cannot be read. Of a verification: something is not as it was signed.
     Runtime,
+    /// Nothing wrong was found, but not all could be checked.
+    Unchecked,
     /// The command line was wrong.
     Usage,
     /// The configuration is wrong or cannot be read.
@@ -21,6 +23,7 @@ impl From<Exit> for ExitCode {
         Self::from(match exit {
             Exit::Ok => 0,
             Exit::Runtime => 1,
+            Exit::Unchecked => 2,
             Exit::Usage => 64,
             Exit::Configuration => 78,
         })

@@ -42,11 +42,14 @@ pub(crate) enum LedgerCommand {
         #[arg(long)]
         force: bool,
     },
+    /// Erase records for good: their bytes go, the proofs about all others stay.
+    Erase(crate::erase::EraseArguments),
 }
 
 /// Runs the command.
 pub(crate) fn ledger(command: &LedgerCommand) -> Exit {
     let result = match command {
+        LedgerCommand::Erase(arguments) => return crate::erase::erase(arguments),
         LedgerCommand::Inspect { ledger, json } => {
             ledger.directory().and_then(|d| inspect::inspect(&d, *json))
         }

@@ -17,17 +17,57 @@ pub(crate) const DEFAULT_CONFIG: &str = "pipeline.yaml";
 pub(crate) struct LedgerArguments {
     /// The ledger's directory [default: that of the configuration file].
     #[arg(value_name = "LEDGER_DIR")]
-    directory: Option<PathBuf>,
+    pub(crate) directory: Option<PathBuf>,
     /// The configuration file that says where the ledger lies.
-    #[arg(long, value_name = "FILE", default_value = DEFAULT_CONFIG)]
-    pub(crate) config: PathBuf,
+    #[arg(long, value_name = "FILE", help = "The configuration file that says where the ledger lies [default: pipeline.yaml]")]
+    pub(crate) config: Option<PathBuf>,
 }
 
 impl LedgerArguments {
     /// The directory. Tells the user when there is none.
     pub(crate) fn directory(&self) -> Result<PathBuf, Exit> {
-        ledger_directory(self.directory.as_deref(), &self.config)
+        ledger_directory(self.directory.as_deref(), self.config())
     }
+
+    /// The configuration file.
+    pub(crate) fn config(&self) -> &Path {
+        self.config
+            .as_deref()
+            .unwrap_or_else(|| Path::new(DEFAULT_CONFIG))
+    }
+
+    /// The directory, and the signing key that the configuration names or else the one in the directory. A directory
+    /// that is named is not looked at yet.
+    pub(crate) fn locate(&self) -> Result<Located, Exit> {
+        let is_file_meant = self.directory.is_none() || self.config.is_some();
+        let directory = match &self.directory {
+            Some(directory) => directory.clone(),
+            None => self.directory()?,
+        };
+        let key = if is_file_meant {
+            configured_key(self.config())?
+        } else {
+            None
+        };
+        let key = key.unwrap_or_else(|| directory.join("signing.key"));
+        Ok(Located { directory, key })
+    }
+}
+
+/// A ledger that was found.
+#[derive(Debug)]
+pub(crate) struct Located {
+    pub(crate) directory: PathBuf,
+    /// The file with its signing key.
+    pub(crate) key: PathBuf,
+}
+
+/// The signing key that a configuration file names.
+fn configured_key(config: &Path) -> Result<Option<PathBuf>, Exit> {
+    Ok(match read_plan(config)?.ledger {
+        Ledger::Disk(block) => sluice_engine::ledger_settings(&block).key,
+        Ledger::None => None,
+    })
 }
 
 /// The directory in `argument`, or else that of the configuration file. Tells the user when there is none.

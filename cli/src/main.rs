@@ -4,8 +4,10 @@ mod admin;
 mod args;
 mod components;
 mod dead_letters;
+mod erase;
 mod exit;
 mod export;
+mod keys;
 mod ledger_command;
 mod ledger_directory;
 mod logs;
@@ -19,6 +21,7 @@ mod send;
 mod source;
 mod table;
 mod validate;
+mod verify;
 mod when;
 mod words;
 
@@ -60,6 +63,8 @@ fn main() -> ExitCode {
         Command::Replay(arguments) => replay::replay(&arguments),
         Command::DeadLetters(command) => dead_letters::dead_letters(&command),
         Command::Ledger(command) => ledger_command::ledger(&command),
+        Command::Verify(arguments) => verify::verify(&arguments),
+        Command::Keys(command) => keys::keys(&command),
     };
     exit.into()
 }

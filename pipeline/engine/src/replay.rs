@@ -101,12 +101,15 @@ pub enum ReplayError {
     Io(#[from] std::io::Error),
 }
 
+/// A destination at the end of a pipeline.
+pub(crate) type End = (Arc<Path>, Arc<Destination>);
+
 /// What an operator can do with a running graph. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Control {
     pub(crate) ledger: Option<Ledger>,
     /// Each destination with a pipeline that ends in it.
-    pub(crate) ends: Arc<Vec<(Arc<Path>, Arc<Destination>)>>,
+    pub(crate) ends: Arc<Vec<End>>,
     pub(crate) stop: CancellationToken,
 }
 
@@ -154,10 +157,11 @@ impl Control {
         let (send, mut receive) = mpsc::channel::<(Arc<str>, u64, Batch)>(4);
         let reading = tokio::task::spawn_blocking(move || -> std::io::Result<()> {
             let view = ledger.view();
+            // A record without an event time goes by when it was accepted.
             let first = view
                 .segments()
                 .iter()
-                .find(|s| s.times.1 >= from)
+                .find(|s| s.times.1 >= from || s.times.0 == 0)
                 .map(|s| s.first);
             let Some(first) = first else { return Ok(()) };
             for entry in view.entries(first) {
@@ -173,7 +177,8 @@ impl Control {
                 let Some(path) = paths.iter().find(|p| *p.name == *frame.pipeline) else {
                     continue;
                 };
-                if frame.head.to < from || frame.head.from >= to {
+                let has_all_times = frame.head.from > 0;
+                if has_all_times && (frame.head.to < from || frame.head.from >= to) {
                     continue;
                 }
                 let batch = frame.batch()?;
@@ -279,7 +284,7 @@ impl Control {
     }
 
     /// The destinations that an exporter's id means, each with its pipelines.
-    fn ends_of(&self, exporter: &str) -> Result<Vec<(Arc<Path>, Arc<Destination>)>, ReplayError> {
+    fn ends_of(&self, exporter: &str) -> Result<Vec<End>, ReplayError> {
         let ends: Vec<_> = self
             .ends
             .iter()
