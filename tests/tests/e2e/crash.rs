@@ -177,7 +177,7 @@ async fn everything_arrives(siems: &Siems, acknowledged: &BTreeSet<String>, slui
         if missing.iter().all(|(_, n)| *n == 0) {
             for (name, arrived) in &arrivals {
                 let doubled = arrived.values().filter(|n| **n > 1).count();
-                println!(
+                eprintln!(
                     "{name}: {} events, {doubled} of them more than once",
                     arrived.len()
                 );
