@@ -166,6 +166,12 @@ impl Sluice {
         self.directory.path()
     }
 
+    /// Its process id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The most memory that it has had resident, in bytes (`VmHWM`).
     #[must_use]
     pub fn peak_memory(&self) -> u64 {
