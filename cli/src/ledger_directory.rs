@@ -19,7 +19,11 @@ pub(crate) struct LedgerArguments {
     #[arg(value_name = "LEDGER_DIR")]
     pub(crate) directory: Option<PathBuf>,
     /// The configuration file that says where the ledger lies.
-    #[arg(long, value_name = "FILE", help = "The configuration file that says where the ledger lies [default: pipeline.yaml]")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        help = "The configuration file that says where the ledger lies [default: pipeline.yaml]"
+    )]
     pub(crate) config: Option<PathBuf>,
 }
 

@@ -59,7 +59,11 @@ pub(crate) fn replay(arguments: &ReplayArguments) -> Exit {
     if request.dry_run {
         complain("dry run, nothing is sent: ");
     }
-    run(&directory, arguments.ledger.config(), Order::Replay(request))
+    run(
+        &directory,
+        arguments.ledger.config(),
+        Order::Replay(request),
+    )
 }
 
 /// What is to be sent again.
