@@ -465,3 +465,25 @@ fn the_directory_may_come_from_the_configuration() {
         ran.err
     );
 }
+
+#[test]
+fn an_erased_record_is_not_in_the_file_and_the_others_keep_their_numbers() {
+    let made = ten();
+    let erase = [
+        "ledger",
+        "erase",
+        made.text(),
+        "--sequence",
+        "4",
+        "--reason",
+        "ticket 7",
+    ];
+    let ran = sluice(&erase);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let ran = export(&made, &[]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert_eq!(ran.sequences(), [0, 1, 2, 3, 5, 6, 7, 8, 9]);
+    let text = String::from_utf8(ran.out.clone()).unwrap();
+    let fifth = text.lines().nth(4).unwrap();
+    assert!(fifth.contains("18:30:05"), "{fifth}");
+}

@@ -123,13 +123,14 @@ fn show(
     seen: &mut Seen,
     see: &mut impl FnMut(&Frame, &Batch, &[u64]) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let Ok(mut batch) = frame.batch() else {
+    // Of a frame with erased records only the others have a place in the batch.
+    let (Ok(mut batch), Ok(numbers)) = (frame.batch(), frame.sequences()) else {
         seen.lose(frame.head.first..frame.head.end());
         return Ok(());
     };
     seen.scanned += batch.len() as u64;
     let mut sequences = Vec::new();
-    let mut numbers = frame.head.first..;
+    let mut numbers = numbers.into_iter().flatten();
     batch.retain(|record| {
         let takes = selection.takes(record, frame.head.accepted);
         let sequence = numbers.next().filter(|_| takes);

@@ -154,7 +154,7 @@ impl Control {
         let paths: Vec<Arc<Path>> = ends.iter().map(|(path, _)| path.clone()).collect();
         let counts = progress.clone();
         // Read on a thread of its own, a few batches ahead.
-        let (send, mut receive) = mpsc::channel::<(Arc<str>, u64, Batch)>(4);
+        let (send, mut receive) = mpsc::channel::<(Arc<str>, Vec<u64>, Batch)>(4);
         let reading = tokio::task::spawn_blocking(move || -> std::io::Result<()> {
             let view = ledger.view();
             // A record without an event time goes by when it was accepted.
@@ -182,6 +182,8 @@ impl Control {
                     continue;
                 }
                 let batch = frame.batch()?;
+                // Of a frame with erased records only the others have a place in the batch.
+                let numbers: Vec<u64> = frame.sequences()?.into_iter().flatten().collect();
                 let wanted = batch.records().map(|record| {
                     let time = record.event_time();
                     let time = if time == 0 { frame.head.accepted } else { time };
@@ -189,9 +191,9 @@ impl Control {
                 });
                 for run in runs(wanted.collect()) {
                     let part = batch.slice(run.clone());
-                    let sequence = frame.head.first + run.start as u64;
+                    let sequences = numbers[run].to_vec();
                     if send
-                        .blocking_send((path.name.clone(), sequence, part))
+                        .blocking_send((path.name.clone(), sequences, part))
                         .is_err()
                     {
                         return Ok(());
@@ -202,7 +204,7 @@ impl Control {
         });
         let begun = Instant::now();
         let mut sent = 0_u64;
-        while let Some((pipeline, first, batch)) = receive.recv().await {
+        while let Some((pipeline, sequences, batch)) = receive.recv().await {
             if stop.is_cancelled() || self.stop.is_cancelled() {
                 break;
             }
@@ -213,7 +215,7 @@ impl Control {
                 if dry_run {
                     continue;
                 }
-                let sequences: Vec<u64> = (first..first + batch.len() as u64).collect();
+                let sequences = sequences.clone();
                 self.send(
                     path,
                     destination,
