@@ -54,6 +54,9 @@ pub fn settings(block: &LedgerBlock) -> Settings {
     if let Some(time) = block.checkpoint_every {
         settings.checkpoint_every = time.0;
     }
+    if let Some(events) = block.checkpoint_events {
+        settings.checkpoint_events = events;
+    }
     if let Some(time) = block.orphan_grace {
         settings.orphan_grace = time.0;
     }

@@ -1,6 +1,6 @@
 //! What the ledger's threads and its readers share.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 use sluice_batch::{Batch, Signal, Value};
+use sluice_evidence::Checkpoint;
 use tokio::sync::{Notify, oneshot};
 use tracing::error;
 
@@ -22,7 +23,7 @@ use crate::quarantine;
 use crate::segment::{self, Segment};
 use crate::settings::Settings;
 use crate::tail::Tail;
-use crate::tree::Epoch;
+use crate::tree::{Epoch, Signed};
 use crate::walk::Segments;
 
 #[derive(Debug)]
@@ -107,13 +108,46 @@ impl Inner {
         if let Some(last) = &last {
             record.set("audit.epoch.previous_checkpoint", Value::Str(last));
         }
-        if let Ok(frame) = Prepared::new(OWN_PIPELINE.into(), batch, true) {
-            // Nobody waits for it; a ledger that cannot be written says so itself.
+        self.write_own(vec![(OWN_PIPELINE.into(), batch)]);
+    }
+
+    /// Gives each exporter of logs a signed checkpoint as an event: a copy of it where the node's operator cannot
+    /// rewrite it. Says how many records that makes.
+    pub(crate) fn tell_checkpoint(&self, checkpoint: &Checkpoint, signed: &Signed) -> u64 {
+        let pipelines: BTreeSet<Arc<str>> = {
+            let state = self.state.lock();
+            let claimed = state.claimed.keys().map(|id| id.pipeline.clone());
+            claimed
+                .filter(|p| p.split('/').next() == Some(Signal::Logs.name()))
+                .collect()
+        };
+        let mut batch = Batch::new(Signal::Logs);
+        let mut record = batch.push_log();
+        record.set_name("audit.checkpoint");
+        record.set_time(signed.time);
+        record.set_observed_time(signed.time);
+        record.set_severity(9, "INFO");
+        record.set_body(Value::Str(&signed.note));
+        // The same checkpoint is the same event, also when a crash makes it be told twice.
+        let uid = format!("{}:{}", checkpoint.origin(), checkpoint.size());
+        record.set("log.record.uid", Value::Str(&uid));
+        record.set("audit.log.origin", Value::Str(checkpoint.origin()));
+        record.set("audit.log.size", Value::Int(checkpoint.size() as i64));
+        record.set("audit.log.root", Value::Str(&checkpoint.root().to_base64()));
+        let told = pipelines.len() as u64;
+        self.write_own(pipelines.into_iter().map(|p| (p, batch.clone())).collect());
+        told
+    }
+
+    /// Appends records of the ledger's own. Nobody waits for them; a ledger that cannot be written says so itself.
+    fn write_own(&self, batches: Vec<(Arc<str>, Batch)>) {
+        let frames = batches
+            .into_iter()
+            .filter_map(|(pipeline, batch)| Prepared::new(pipeline, batch, true).ok())
+            .collect::<Vec<_>>();
+        if !frames.is_empty() {
             let (done, _) = oneshot::channel();
-            self.queue.push(Job {
-                frames: vec![frame],
-                done,
-            });
+            self.queue.push(Job { frames, done });
         }
     }
 }

@@ -105,6 +105,9 @@ struct Work {
     /// When the tree was given up.
     failed: Option<Instant>,
     last_checkpoint: Instant,
+    /// The size of the last checkpoint that was told as an event, and how many records that made.
+    told_size: u64,
+    told_records: u64,
 }
 
 impl Work {
@@ -117,6 +120,8 @@ impl Work {
             is_resumed: false,
             failed: None,
             last_checkpoint: Instant::now(),
+            told_size: 0,
+            told_records: 0,
         }
     }
 
@@ -222,9 +227,10 @@ impl Work {
         let disk = &*self.inner.disk;
         tree.files.sync()?;
         let size = tree.files.frontier().size();
-        let note = Checkpoint::new(&tree.epoch.origin(), size, tree.files.frontier().root())
-            .and_then(|c| c.sign(&[&tree.key]))
-            .map_err(|error| io::Error::other(error.to_string()))?;
+        let broken = |error: sluice_evidence::CheckpointError| io::Error::other(error.to_string());
+        let checkpoint = Checkpoint::new(&tree.epoch.origin(), size, tree.files.frontier().root())
+            .map_err(broken)?;
+        let note = checkpoint.sign(&[&tree.key]).map_err(broken)?;
         let signed = Signed {
             time: self.inner.clock.now(),
             first: tree.epoch.first,
@@ -243,6 +249,12 @@ impl Work {
         let oldest = self.inner.state.lock().segments.front().map(|s| s.first);
         if let Some(oldest) = oldest.and_then(|oldest| oldest.checked_sub(tree.epoch.first)) {
             tree.files.prune(oldest)?;
+        }
+        // The event is a record too: one that follows on nothing but such events would never end.
+        let is_news = size > self.told_size + self.told_records;
+        if self.inner.settings.checkpoint_events && is_news {
+            self.told_records = self.inner.tell_checkpoint(&checkpoint, &signed);
+            self.told_size = size;
         }
         Ok(())
     }

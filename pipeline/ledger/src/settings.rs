@@ -27,6 +27,8 @@ pub struct Settings {
     pub key: Option<PathBuf>,
     /// Longest time between two checkpoints while records arrive. Default 60 s.
     pub checkpoint_every: Duration,
+    /// Whether each checkpoint goes to every exporter of logs, as an event `audit.checkpoint`. Default false.
+    pub checkpoint_events: bool,
     /// Bytes of recent records kept in memory for exporters that keep up. Default 32 MiB.
     pub cache_bytes: usize,
     /// How long a removed exporter's cursor keeps segments. Default 24 h.
@@ -48,6 +50,7 @@ impl Settings {
             origin: None,
             key: None,
             checkpoint_every: Duration::from_secs(60),
+            checkpoint_events: false,
             cache_bytes: 32 << 20,
             orphan_grace: Duration::from_secs(24 * 3600),
         }

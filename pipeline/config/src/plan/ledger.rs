@@ -52,6 +52,8 @@ pub struct LedgerBlock {
     pub key: Option<PathBuf>,
     /// Longest time between two checkpoints while records arrive. Default 60s.
     pub checkpoint_every: Option<HumanDuration>,
+    /// Whether exporters of logs get each checkpoint as an event. Default false.
+    pub checkpoint_events: Option<bool>,
     /// How long the undelivered records of a removed exporter are kept. Default 24h.
     pub orphan_grace: Option<HumanDuration>,
 }

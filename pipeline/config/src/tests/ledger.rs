@@ -34,7 +34,7 @@ fn every_key_of_the_ledger_is_read() {
     let block = read(
         "{directory: /var/lib/sluice, fsync: {every: 50ms}, max_bytes: 100GiB, segment_bytes: 1MiB, \
          retention: {time: 30d, bytes: 50GiB}, on_full: detach_exporter, integrity: off, origin: audit.example.com/n1, \
-         key: /etc/sluice/key, checkpoint_every: 10s, orphan_grace: 1h}",
+         key: /etc/sluice/key, checkpoint_every: 10s, checkpoint_events: true, orphan_grace: 1h}",
     );
     assert_eq!(block.directory, Some(PathBuf::from("/var/lib/sluice")));
     assert_eq!(
@@ -47,6 +47,7 @@ fn every_key_of_the_ledger_is_read() {
         Some(Duration::from_secs(30 * 86_400))
     );
     assert_eq!(block.on_full, Some(OnFullRule::DetachExporter));
+    assert_eq!(block.checkpoint_events, Some(true));
     assert_eq!(block.integrity, Some(IntegrityRule::Off));
     assert_eq!(read("{fsync: always}").fsync, Some(FsyncRule::Always));
 }

@@ -1,7 +1,9 @@
 //! Bugs of the thread that grows the tree and of recovery, each as the test that shows it.
 
+use sluice_evidence::Checkpoint;
+
 use super::forge::{file, files, frames, verify};
-use super::rig::{AT_ONCE, append, ids, open, reader, settings};
+use super::rig::{AT_ONCE, append, ids, open, reader, settings, soon, until};
 use super::verification::{assert_whole, log};
 use crate::disk::{Disk as _, SimulatedDisk};
 use crate::tree::Signed;
@@ -112,4 +114,50 @@ async fn retention_never_leaves_only_a_segment_without_records() {
     ledger.inner.state.lock().segments.pop_back();
     ledger.close();
     assert!(disk.open("segments/00000000000000000000.seg").is_ok());
+}
+
+#[tokio::test]
+async fn exporters_get_checkpoints_as_events_on_request_and_the_events_come_to_an_end() {
+    let disk = SimulatedDisk::new(9);
+    let mut settings = settings();
+    settings.checkpoint_events = true;
+    settings.checkpoint_every = std::time::Duration::from_millis(1);
+    let ledger = open(&disk, settings);
+    let mut splunk = reader(&ledger, "splunk_hec");
+    append(&ledger, 0..3).await.unwrap();
+    let mut events = Vec::new();
+    while events.is_empty() {
+        let lease = soon(splunk.next(&AT_ONCE)).await;
+        for record in lease
+            .batch
+            .records()
+            .filter(|r| r.name() == "audit.checkpoint")
+        {
+            let note = record.body().to_text().into_owned();
+            let checkpoint = Checkpoint::open(note.as_bytes(), &[epoch_key()]).unwrap();
+            events.push(checkpoint.size());
+        }
+    }
+    assert!(events[0] >= 3, "{events:?}");
+    // The event itself is signed in a checkpoint, which is told to nobody.
+    let end = ledger.end();
+    until(|| signed_size(&disk) >= end);
+    ledger.close();
+    assert_eq!(signed_size(&disk), end, "nothing was added since");
+}
+
+fn epoch_key() -> sluice_evidence::VerifyingKey {
+    super::rig::key()
+        .renamed("test/node/1")
+        .unwrap()
+        .verifying_key()
+}
+
+fn signed_size(disk: &SimulatedDisk) -> u64 {
+    let files = disk.files();
+    let newest = files.iter().find(|(path, _)| path == "checkpoint");
+    newest.map_or(0, |(_, bytes)| {
+        let signed: crate::Signed = serde_json::from_slice(bytes).unwrap();
+        signed.read().unwrap().size()
+    })
 }
