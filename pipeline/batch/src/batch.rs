@@ -151,7 +151,7 @@ impl Batch {
     /// # Panics
     /// Past the end, as a slice does.
     pub fn encode_record_into(&self, i: usize, out: &mut Vec<u8>) {
-        encode::alone(self, i, out);
+        encode::alone(self, i, None, out);
     }
 
     /// Appends the OTLP/JSON request of these records, on one line.

@@ -22,6 +22,7 @@ pub(crate) fn request(batch: &Batch, records: Range<usize>, out: &mut Vec<u8>) {
         end: records.end,
         lens,
         whole,
+        encoded: None,
     };
     let (mut scope, mut metric) = (0, 0);
     for (index, resource) in batch.resources.iter().enumerate() {
@@ -65,6 +66,8 @@ struct Walk<'b> {
     /// Lengths of the records from `first` on: measured once, used at each level.
     lens: Vec<usize>,
     whole: bool,
+    /// The next record's message, when it was encoded before.
+    encoded: Option<&'b [u8]>,
 }
 
 impl Walk<'_> {
@@ -103,7 +106,10 @@ impl Walk<'_> {
 
     /// Writes the next record as field `tag`.
     fn put_next(&mut self, row: &RecordRow, tag: u32, out: &mut Vec<u8>) {
-        put_record(self.batch, row, self.lens[self.next - self.first], tag, out);
+        match self.encoded {
+            Some(message) => put_bytes(out, tag, message),
+            None => put_record(self.batch, row, self.lens[self.next - self.first], tag, out),
+        }
         self.next += 1;
     }
 
@@ -331,20 +337,22 @@ pub(crate) fn copy_fields(raw: &[u8], out: &mut Vec<u8>, wanted: impl Fn(u32) ->
 }
 
 /// Appends the request that holds record `i` alone, with its resource and scope. The same bytes as [`request`] of that
-/// one record, without a look at the other resources and scopes.
-pub(crate) fn alone(batch: &Batch, i: usize, out: &mut Vec<u8>) {
+/// one record, without a look at the other resources and scopes. `encoded` is the record's message, if there is one.
+pub(crate) fn alone(batch: &Batch, i: usize, encoded: Option<&[u8]>, out: &mut Vec<u8>) {
     let row = &batch.records[i];
     let scope = &batch.scopes[batch.scope_of(row)];
     let resource = &batch.resources[scope.parent as usize];
+    let len = encoded.map_or_else(|| record_len(batch, row), <[u8]>::len);
     let mut walk = Walk {
         batch,
         first: i,
         next: i,
         end: i + 1,
-        lens: vec![record_len(batch, row)],
+        lens: vec![len],
         whole: false,
+        encoded,
     };
-    let hint = walk.lens[0] + level_len(batch, scope) + level_len(batch, resource) + 16;
+    let hint = len + level_len(batch, scope) + level_len(batch, resource) + 16;
     put_nested(out, 1, hint, |out| {
         put_level(batch, resource, 1, out);
         let mut metric = row.parent as usize;

@@ -24,6 +24,7 @@
 //! assert_eq!(again.record(0).resource().get("service.name"), Some(Value::Str("gateway")));
 //! ```
 
+mod alone;
 mod batch;
 mod canon;
 mod check;

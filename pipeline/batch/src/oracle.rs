@@ -137,7 +137,10 @@ pub fn agrees_with_prost(signal: Signal, wire: &[u8]) {
 
 /// A ledger commits to the bytes of each record alone, and a verifier takes them from the batch as it was stored.
 fn each_record_alone_is_what_it_is_once_stored(batch: &Batch) {
-    let stored = Batch::decode(batch.signal(), Bytes::from(batch.encode())).expect("ours to read");
+    let encoded = batch.encode();
+    let mut copied = Vec::new();
+    batch.each_alone(&encoded, |_, alone| copied.push(alone.to_vec()));
+    let stored = Batch::decode(batch.signal(), Bytes::from(encoded)).expect("ours to read");
     for i in 0..batch.len() {
         let (mut alone, mut cut, mut again) = (Vec::new(), Vec::new(), Vec::new());
         batch.encode_record_into(i, &mut alone);
@@ -148,6 +151,7 @@ fn each_record_alone_is_what_it_is_once_stored(batch: &Batch) {
             assert_eq!(alone, cut, "record {i} alone and cut out");
         }
         assert_eq!(alone, again, "record {i} before and after it was stored");
+        assert_eq!(alone, copied[i], "record {i} encoded and copied");
     }
 }
 

@@ -48,7 +48,7 @@ impl Prepared {
         }
         let seed: [u8; 32] = rand::random();
         let commitments = if with_evidence {
-            commitments(&batch, &seed)
+            commitments(&batch, &plain, &seed)
         } else {
             Vec::new()
         };
@@ -191,7 +191,7 @@ impl Frame {
     pub fn commitments(&self) -> Result<Vec<Hash>, Damage> {
         let (places, batch) = self.content()?;
         Ok(match places {
-            None => commitments(&batch, &self.head.seed),
+            None => commitments(&batch, batch.wire(), &self.head.seed),
             Some(places) => erasure::commitments(&places, &batch),
         })
     }
@@ -300,16 +300,13 @@ fn runs(first: u64, places: Option<&[Place]>, end: u64) -> Vec<Range<u64>> {
     runs
 }
 
-/// What the tree commits to: each record alone, salted.
-fn commitments(batch: &Batch, seed: &[u8; 32]) -> Vec<Hash> {
-    let mut payload = Vec::new();
-    (0..batch.len())
-        .map(|i| {
-            payload.clear();
-            batch.encode_record_into(i, &mut payload);
-            commitment(&salt(seed, i as u32), &payload)
-        })
-        .collect()
+/// What the tree commits to: each record alone, salted. `plain` is the batch, encoded.
+fn commitments(batch: &Batch, plain: &[u8], seed: &[u8; 32]) -> Vec<Hash> {
+    let mut hashes = Vec::with_capacity(batch.len());
+    batch.each_alone(plain, |i, payload| {
+        hashes.push(commitment(&salt(seed, i as u32), payload));
+    });
+    hashes
 }
 
 fn signal_code(signal: Signal) -> u8 {
