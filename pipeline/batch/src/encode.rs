@@ -13,7 +13,7 @@ pub(crate) fn request(batch: &Batch, records: Range<usize>, out: &mut Vec<u8>) {
     let whole = records == (0..batch.len()) && !batch.pruned;
     let lens = batch.records[records.clone()]
         .iter()
-        .map(|row| record_len(batch, row))
+        .map(|row| len_hint(batch, row))
         .collect();
     let mut walk = Walk {
         batch,
@@ -63,7 +63,7 @@ struct Walk<'b> {
     first: usize,
     next: usize,
     end: usize,
-    /// Lengths of the records from `first` on: measured once, used at each level.
+    /// About how long the records from `first` on are: used at each level.
     lens: Vec<usize>,
     whole: bool,
     /// The next record's message, when it was encoded before.
@@ -194,7 +194,7 @@ fn put_level(batch: &Batch, level: &LevelRow, attributes_tag: u32, out: &mut Vec
     });
 }
 
-/// One record as field `tag`; `len` is what [`record_len`] said.
+/// One record as field `tag`; `len` is about how long it is.
 fn put_record(batch: &Batch, row: &RecordRow, len: usize, tag: u32, out: &mut Vec<u8>) {
     if !row.dirty {
         return put_bytes(out, tag, batch.bytes(row.raw));
@@ -256,6 +256,16 @@ fn put_attributes(batch: &Batch, span: Span, tag: u32, out: &mut Vec<u8>) {
         put_key(out, tag, kind::LEN);
         put_varint(out, (key_len(attribute.key.len()) + value_len) as u64);
         put_key_and_value(out, batch.text(attribute.key), value);
+    }
+}
+
+/// A guess at a record's message that costs nothing: only the width of the length in front depends on it, and edits
+/// seldom change that.
+fn len_hint(batch: &Batch, row: &RecordRow) -> usize {
+    if row.raw.is_empty() {
+        record_len(batch, row)
+    } else {
+        row.raw.len()
     }
 }
 
