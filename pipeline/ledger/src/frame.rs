@@ -16,6 +16,11 @@ use crate::format::{Damage, HEAD, Head, Key, Kind, MAX_NAME, MAX_PAYLOAD};
 
 /// Level 1: about as quick as a memory copy is slow, at an eighth of the bytes.
 const ZSTD_LEVEL: i32 = 1;
+/// What is smaller than this is compressed without a code of its own for literals: building one takes most of the time
+/// then (11 us of a record of 1250 bytes, against 5 us) and saves less than a fifth.
+const SMALL: usize = 4 << 10;
+/// The mildest level without such a code.
+const ZSTD_LEVEL_SMALL: i32 = -1;
 
 /// A batch ready to be appended; only its place is missing.
 #[derive(Debug)]
@@ -321,14 +326,25 @@ thread_local! {
     // Making a context costs more than compressing a small request with it.
     static COMPRESSOR: RefCell<zstd::bulk::Compressor<'static>> = RefCell::new(
         zstd::bulk::Compressor::new(ZSTD_LEVEL).unwrap_or_default());
+    static COMPRESSOR_SMALL: RefCell<zstd::bulk::Compressor<'static>> = RefCell::new(
+        zstd::bulk::Compressor::new(ZSTD_LEVEL_SMALL).unwrap_or_default());
     static DECOMPRESSOR: RefCell<zstd::bulk::Decompressor<'static>> = RefCell::new(
         zstd::bulk::Decompressor::new().unwrap_or_default());
 }
 
 /// The bytes compressed, and true; or as they are when that makes them no smaller.
 pub(crate) fn compress(plain: Vec<u8>) -> (Vec<u8>, bool) {
-    match COMPRESSOR.with_borrow_mut(|zstd| zstd.compress(&plain)) {
-        Ok(compressed) if compressed.len() < plain.len() => (compressed, true),
+    let compressor = if plain.len() < SMALL {
+        &COMPRESSOR_SMALL
+    } else {
+        &COMPRESSOR
+    };
+    match compressor.with_borrow_mut(|zstd| zstd.compress(&plain)) {
+        Ok(mut compressed) if compressed.len() < plain.len() => {
+            // It was allocated for the worst case, and waits for the disk.
+            compressed.shrink_to_fit();
+            (compressed, true)
+        }
         _ => (plain, false),
     }
 }
