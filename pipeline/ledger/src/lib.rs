@@ -25,6 +25,7 @@ mod erasure;
 mod feed;
 mod format;
 mod frame;
+mod gathered;
 mod inner;
 mod keeper;
 mod lease;

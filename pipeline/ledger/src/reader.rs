@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
 use crate::feed::LedgerFeed;
+use crate::gathered::Gathered;
 use crate::lease::{Lease, Lender};
 use crate::memory::MemoryFeed;
 
@@ -60,20 +61,19 @@ impl Feed {
 pub struct Reader {
     feed: Feed,
     pending: VecDeque<Piece>,
+    /// What of them makes the coming lease.
+    gathered: Gathered,
     /// When the first record of the coming lease has waited long enough. Kept here, because a caller may drop the
     /// future of [`Reader::next`] and ask again.
     deadline: Option<Instant>,
 }
-
-/// A lease never holds more than about this many bytes, whatever the batching says: an exporter that was down for days
-/// must not get all of them at once.
-const LEASE_BYTES: usize = 16 << 20;
 
 impl Reader {
     pub(crate) fn new(feed: Feed) -> Self {
         Self {
             feed,
             pending: VecDeque::new(),
+            gathered: Gathered::default(),
             deadline: None,
         }
     }
@@ -90,29 +90,30 @@ impl Reader {
             tokio::pin!(arrived);
             // Listen before looking, or an arrival in between is missed.
             arrived.as_mut().enable();
-            let mut found = Gathered::look(&self.pending, batching);
-            while !found.is_full && self.feed.more(&mut self.pending).await {
-                found = Gathered::look(&self.pending, batching);
+            self.gathered.look(&self.pending, batching);
+            while !self.gathered.is_full && self.feed.more(&mut self.pending).await {
+                self.gathered.look(&self.pending, batching);
             }
             let patience = batching.timeout.filter(|t| *t > Duration::ZERO);
-            match (found.records, patience) {
+            match (self.gathered.records, patience) {
                 (0, _) => arrived.await,
-                (_, Some(patience)) if !found.is_full => {
+                (_, Some(patience)) if !self.gathered.is_full => {
                     let until = *self
                         .deadline
                         .get_or_insert_with(|| Instant::now() + patience);
                     if timeout_at(until, arrived).await.is_err() {
-                        return self.take(found.records);
+                        return self.take();
                     }
                 }
-                _ => return self.take(found.records),
+                _ => return self.take(),
             }
         }
     }
 
-    /// Lends the first `records` that are pending.
-    fn take(&mut self, records: usize) -> Lease {
+    /// Lends what was gathered.
+    fn take(&mut self) -> Lease {
         self.deadline = None;
+        let records = std::mem::take(&mut self.gathered).records;
         let (mut runs, mut parts) = (Vec::<Range<u64>>::new(), Vec::new());
         let mut left = records;
         while left > 0
@@ -161,40 +162,4 @@ fn merge(mut parts: Vec<(Arc<Batch>, Range<usize>)>) -> Arc<Batch> {
         }
     }
     Arc::new(merged.unwrap_or_else(|| Batch::new(Signal::Logs)))
-}
-
-/// How many of the pending records make one attempt.
-struct Gathered {
-    records: usize,
-    is_full: bool,
-}
-
-impl Gathered {
-    fn look(pending: &VecDeque<Piece>, batching: &Batching) -> Self {
-        let max_bytes = match batching.max_bytes {
-            0 => LEASE_BYTES,
-            bytes => bytes.min(LEASE_BYTES),
-        };
-        let (mut records, mut bytes) = (0, 0);
-        for piece in pending {
-            for i in piece.range.clone() {
-                let size = piece.batch.record_bytes_alone(i);
-                let is_full = records > 0 && bytes + size > max_bytes
-                    || batching.max_records > 0 && records >= batching.max_records;
-                if is_full {
-                    return Self {
-                        records,
-                        is_full: true,
-                    };
-                }
-                bytes += size;
-                records += 1;
-            }
-        }
-        let is_enough = batching.min_records > 0 && records >= batching.min_records;
-        Self {
-            records,
-            is_full: is_enough || batching.max_records > 0 && records >= batching.max_records,
-        }
-    }
 }
