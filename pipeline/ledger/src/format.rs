@@ -165,7 +165,7 @@ impl Head {
     ///
     /// # Errors
     /// [`Damage`] when these bytes are no head that this version writes.
-    pub fn decode(bytes: &[u8], key: Key) -> Result<Self, Damage> {
+    pub(crate) fn decode(bytes: &[u8], key: Key) -> Result<Self, Damage> {
         let mut input =
             In::checked::<HEAD>(bytes, key).ok_or(Damage("a frame's head is damaged"))?;
         if input.take() != MARK {

@@ -29,7 +29,7 @@ pub struct Settings {
     pub checkpoint_every: Duration,
     /// Whether each checkpoint goes to every exporter of logs, as an event `audit.checkpoint`. Default false.
     pub checkpoint_events: bool,
-    /// Bytes of recent records kept in memory for exporters that keep up. Default 32 MiB.
+    /// Bytes of recent records kept in memory for exporters that keep up. Default 16 MiB.
     pub cache_bytes: usize,
     /// How long a removed exporter's cursor keeps segments. Default 24 h.
     pub orphan_grace: Duration,
@@ -51,7 +51,7 @@ impl Settings {
             key: None,
             checkpoint_every: Duration::from_secs(60),
             checkpoint_events: false,
-            cache_bytes: 32 << 20,
+            cache_bytes: 16 << 20,
             orphan_grace: Duration::from_secs(24 * 3600),
         }
     }
