@@ -141,7 +141,8 @@ fn each_record_alone_is_what_it_is_once_stored(batch: &Batch) {
     let mut copied = Vec::new();
     batch.each_alone(&encoded, |_, alone| copied.push(alone.to_vec()));
     let stored = Batch::decode(batch.signal(), Bytes::from(encoded)).expect("ours to read");
-    for i in 0..batch.len() {
+    assert_eq!(copied.len(), batch.len());
+    for (i, copied) in copied.iter().enumerate() {
         let (mut alone, mut cut, mut again) = (Vec::new(), Vec::new(), Vec::new());
         batch.encode_record_into(i, &mut alone);
         batch.encode_into(i..i + 1, &mut cut);
@@ -151,7 +152,7 @@ fn each_record_alone_is_what_it_is_once_stored(batch: &Batch) {
             assert_eq!(alone, cut, "record {i} alone and cut out");
         }
         assert_eq!(alone, again, "record {i} before and after it was stored");
-        assert_eq!(alone, copied[i], "record {i} encoded and copied");
+        assert_eq!(&alone, copied, "record {i} encoded and copied");
     }
 }
 
