@@ -95,17 +95,18 @@ impl Graph {
     }
 }
 
-/// Waits until an exporter was given so many records.
+/// Waits until an exporter was given so many records, and names them in order: several leases are under way at once.
 async fn given(exporter: &Scripted, records: usize) -> Vec<i64> {
     let deadline = std::time::Instant::now() + Duration::from_secs(30);
     loop {
-        let ids: Vec<i64> = exporter
+        let mut ids: Vec<i64> = exporter
             .attempts
             .lock()
             .iter()
             .flat_map(|(_, ids)| ids.clone())
             .collect();
         if ids.len() >= records {
+            ids.sort_unstable();
             return ids;
         }
         assert!(std::time::Instant::now() < deadline, "{ids:?}");
