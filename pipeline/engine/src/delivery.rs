@@ -84,7 +84,8 @@ pub(crate) async fn deliver(destination: Arc<Destination>, lease: Lease, stop: C
         attempts += 1;
         let undelivered = match attempt(&destination, &batch).await {
             Ok(()) => {
-                owed.settle(&destination, &lease, attempts, &[]).await;
+                owed.settle(&destination, &lease, attempts, &[], &stop)
+                    .await;
                 destination.pace.went_well(&place);
                 recovered(&destination);
                 return;
@@ -92,7 +93,7 @@ pub(crate) async fn deliver(destination: Arc<Destination>, lease: Lease, stop: C
             Err(undelivered) => undelivered,
         };
         let still = owed
-            .settle(&destination, &lease, attempts, &undelivered.verdicts)
+            .settle(&destination, &lease, attempts, &undelivered.verdicts, &stop)
             .await;
         if still.is_empty() {
             destination.pace.went_well(&place);
@@ -122,7 +123,7 @@ pub(crate) async fn deliver(destination: Arc<Destination>, lease: Lease, stop: C
             };
             let reason = format!("gave up because {why}: {undelivered}");
             for records in owed.0 {
-                refused(&destination, &lease, records, &reason, attempts).await;
+                refused(&destination, &lease, records, &reason, attempts, &stop).await;
             }
             return;
         }
@@ -205,6 +206,7 @@ impl Owed {
         lease: &Lease,
         attempts: u32,
         verdicts: &[(Range<u32>, Verdict)],
+        stop: &CancellationToken,
     ) -> Self {
         let health = &destination.health;
         let mut still = Vec::new();
@@ -223,7 +225,7 @@ impl Owed {
                 let records = range.start + start..range.start + end;
                 match verdict {
                     Verdict::Refused(reason) => {
-                        refused(destination, lease, records, reason, attempts).await;
+                        refused(destination, lease, records, reason, attempts, stop).await;
                     }
                     Verdict::Retry(_) | Verdict::Hold(_) => still.push(records),
                 }
@@ -251,13 +253,21 @@ async fn refused(
     records: Range<u32>,
     reason: &str,
     attempts: u32,
+    stop: &CancellationToken,
 ) {
+    let mut is_told = false;
     while let Err(error) = lease.refused(records.clone(), reason, attempts).await {
-        error!(
-            exporter = destination.name, %error,
-            "refused records cannot be put on record as dead letters; trying again"
-        );
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        if !std::mem::replace(&mut is_told, true) {
+            error!(
+                exporter = destination.name, %error,
+                "refused records cannot be put on record as dead letters; they are kept and this is tried until it works"
+            );
+        }
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_secs(1)) => {}
+            // They are owed, and refused again after the next start.
+            () = stop.cancelled() => return,
+        }
     }
     destination.health.count_refused(records.len() as u64);
 }

@@ -206,8 +206,14 @@ impl Committer {
                 fitting.push(job);
             } else {
                 let why = retention::why_full(&self.inner);
+                if !self.inner.is_full.swap(true, Ordering::Relaxed) {
+                    error!(why, "the ledger is full; senders are told to try again");
+                }
                 let _ = job.done.send(Err(AppendError::Full(why)));
             }
+        }
+        if !fitting.is_empty() && self.inner.is_full.swap(false, Ordering::Relaxed) {
+            info!("the ledger has room again");
         }
         fitting
     }

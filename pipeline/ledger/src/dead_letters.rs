@@ -82,6 +82,7 @@ impl DeadLetters {
                     ..damage("damaged dead letters".into())
                 });
             }
+            letterbox.compact(&*letters.disk);
             if let Some(exporter) = exporter {
                 letters.bytes.fetch_add(letterbox.len, Ordering::Relaxed);
                 letters
@@ -129,10 +130,15 @@ impl DeadLetters {
     /// The exporters that have letters, and how many.
     #[must_use]
     pub fn counts(&self) -> BTreeMap<Arc<str>, usize> {
-        let boxes = self.boxes.lock();
-        let counts = boxes
-            .iter()
-            .map(|(id, b)| (id.clone(), b.lock().index.len()));
+        // A box may be busy for long, and that is no reason to keep the others waiting.
+        let boxes: Vec<_> = {
+            let boxes = self.boxes.lock();
+            boxes
+                .iter()
+                .map(|(id, b)| (id.clone(), b.clone()))
+                .collect()
+        };
+        let counts = boxes.into_iter().map(|(id, b)| (id, b.lock().index.len()));
         counts.filter(|(_, n)| *n > 0).collect()
     }
 
@@ -141,6 +147,14 @@ impl DeadLetters {
         let boxes = self.boxes.lock();
         let last = |b: &Arc<Mutex<Letterbox>>| b.lock().index.keys().next_back().copied();
         boxes.values().filter_map(last).max().map_or(0, |s| s + 1)
+    }
+
+    /// Whether all of these records have letters.
+    pub(crate) fn has_all(&self, exporter: &str, sequences: &[u64]) -> bool {
+        self.with(exporter, |b| {
+            sequences.iter().all(|s| b.index.contains_key(s))
+        })
+        .unwrap_or(false)
     }
 
     /// The sequence numbers of an exporter's letters, ascending.

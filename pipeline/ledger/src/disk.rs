@@ -125,6 +125,19 @@ pub fn make_directory(disk: &dyn Disk, name: &str) -> io::Result<()> {
 /// # Errors
 /// Of the file system; the old content or the new stands there then, and nothing in between.
 pub fn replace(disk: &dyn Disk, directory: &str, name: &str, bytes: &[u8]) -> io::Result<()> {
+    replace_with(disk, directory, name, |file| file.append(bytes))
+}
+
+/// The same for content that is written piece by piece.
+///
+/// # Errors
+/// As [`replace`], and those of `write`.
+pub fn replace_with(
+    disk: &dyn Disk,
+    directory: &str,
+    name: &str,
+    write: impl FnOnce(&dyn File) -> io::Result<()>,
+) -> io::Result<()> {
     let path = if directory.is_empty() {
         name.to_owned()
     } else {
@@ -137,7 +150,7 @@ pub fn replace(disk: &dyn Disk, directory: &str, name: &str, bytes: &[u8]) -> io
         Err(error) => return Err(error),
     }
     let file = disk.create(&temporary)?;
-    file.append(bytes)?;
+    write(&*file)?;
     file.sync()?;
     drop(file);
     disk.rename(&temporary, &path)?;

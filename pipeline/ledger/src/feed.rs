@@ -21,6 +21,9 @@ use crate::walk::{Step, Walk};
 /// Takes about this much at a time, from memory or disk.
 const FETCH_BYTES: usize = 4 << 20;
 
+/// Dead letters take at most this part of `max_bytes`.
+pub(crate) const LETTERS_SHARE: u64 = 2;
+
 /// Waits this long before it reads again after the disk failed to.
 const AFTER_FAILURE: std::time::Duration = std::time::Duration::from_secs(1);
 
@@ -280,6 +283,19 @@ pub(crate) fn put_letters(
     exporter: &Arc<str>,
     refusal: &Refusal,
 ) -> io::Result<()> {
+    // Letters are for ever until someone sees to them, so they get a share and no more: beyond it the records stay with
+    // their exporter, as those of one that is down do. What has a letter may get it again.
+    let share = inner.settings.max_bytes / LETTERS_SHARE;
+    if inner.dead_letters.bytes() >= share
+        && !inner.dead_letters.has_all(exporter, &refusal.sequences)
+    {
+        return Err(io::Error::new(
+            io::ErrorKind::QuotaExceeded,
+            format!(
+                "dead letters take {share} bytes, a half of `max_bytes`: `sluice dead-letters` sends or drops them"
+            ),
+        ));
+    }
     let letters: Vec<Letter> = refusal
         .sequences
         .iter()

@@ -48,6 +48,8 @@ pub(crate) struct Inner {
     pub(crate) reported: Mutex<HashSet<(u64, u64)>>,
     /// Whether the last write failed: senders are turned away and each new one tries to mend it.
     pub(crate) is_failing: AtomicBool,
+    /// Whether the last sender was turned away for want of room below `max_bytes`.
+    pub(crate) is_full: AtomicBool,
 }
 
 /// What changes with every commit.

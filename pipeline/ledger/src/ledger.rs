@@ -163,6 +163,7 @@ impl Ledger {
             checkpointed: AtomicU64::new(if key.is_some() { 0 } else { u64::MAX }),
             reported: Mutex::default(),
             is_failing: AtomicBool::new(false),
+            is_full: AtomicBool::new(false),
             settings,
         });
         let keeper = match key {
@@ -343,6 +344,18 @@ impl Ledger {
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.inner.bytes()
+    }
+
+    /// Most bytes that it may have.
+    #[must_use]
+    pub fn max_bytes(&self) -> u64 {
+        self.inner.settings.max_bytes
+    }
+
+    /// Whether senders are turned away because it is full.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.inner.is_full.load(Ordering::Relaxed)
     }
 
     /// Whether the last write failed.

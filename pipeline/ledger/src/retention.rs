@@ -1,6 +1,7 @@
 //! Which segments may go: those that every cursor has passed, that a checkpoint covers, and that are older than asked
 //! for. Undelivered records never go by themselves.
 
+use std::fmt::Write as _;
 use std::io;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -114,14 +115,19 @@ pub(crate) fn why_full(inner: &Inner) -> String {
         .iter()
         .filter(|(_, s)| s.pins)
         .min_by_key(|(_, s)| s.cursor.low());
-    match last {
+    let letters = inner.dead_letters.bytes();
+    let mut why = match last {
         Some((id, state)) => format!(
             "max_bytes is reached and {} is {} records behind",
             id.exporter,
             durable.saturating_sub(state.cursor.low())
         ),
         None => "max_bytes is reached".into(),
+    };
+    if letters > 0 {
+        let _ = write!(why, "; dead letters take {letters} bytes");
     }
+    why
 }
 
 fn nanos(time: Duration) -> u64 {

@@ -16,6 +16,9 @@ use crate::quarantine;
 /// A file is rewritten when it has at least this many bytes that are past, and more of them than others.
 const WORTH_REWRITING: u64 = 1 << 20;
 
+/// A rewriting writes about so many bytes at a time.
+const PIECE: usize = 1 << 20;
+
 /// The letters of one exporter.
 #[derive(Debug)]
 pub(super) struct Letterbox {
@@ -169,8 +172,7 @@ impl Letterbox {
             self.load(disk)?;
         }
         let bytes: Vec<u8> = entries.iter().flat_map(|e| e.encode(self.key)).collect();
-        let is_mostly_past = self.len - self.live >= WORTH_REWRITING && self.len > 2 * self.live;
-        if !self.is_sound || is_mostly_past {
+        if !self.is_sound {
             self.copy_damaged(disk)?;
             self.rewrite(disk)?;
         }
@@ -188,7 +190,22 @@ impl Letterbox {
             self.len += entry.len();
             self.take_in(entry, at);
         }
+        self.compact(disk);
         Ok(())
+    }
+
+    /// Gives room back that letters take which are gone. What is written counts whether or not this works now: after a
+    /// failure the next write begins with it.
+    pub(super) fn compact(&mut self, disk: &dyn Disk) {
+        let past = self.len - self.live;
+        let is_mostly_past = past >= WORTH_REWRITING && self.len > 2 * self.live;
+        let is_all_past = self.index.is_empty() && self.len > 0;
+        if self.is_sound
+            && (is_mostly_past || is_all_past)
+            && let Err(error) = self.rewrite(disk)
+        {
+            warn!(file = self.path(), %error, "dead letters that are gone still take room");
+        }
     }
 
     /// Puts a file with the letters that are left in the place of this one. After a failure the old one is still what the
@@ -196,25 +213,32 @@ impl Letterbox {
     pub(super) fn rewrite(&mut self, disk: &dyn Disk) -> io::Result<()> {
         self.is_sound = false;
         let mut fresh = Self::new(self.name.clone(), self.key);
-        let mut bytes = Vec::new();
-        for (sequence, place) in &self.index {
-            let entry = match self.read(disk, *place) {
-                Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                    self.give_up(disk, *sequence, *place)?;
-                    continue;
+        disk::replace_with(disk, DIRECTORY, &self.name, |file| {
+            let mut pending = Vec::new();
+            for (sequence, place) in &self.index {
+                let entry = match self.read(disk, *place) {
+                    Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                        self.give_up(disk, *sequence, *place)?;
+                        continue;
+                    }
+                    entry => entry?,
+                };
+                let mut put = |entry: &Entry| {
+                    fresh.take_in(entry, fresh.len);
+                    fresh.len += entry.len();
+                    pending.extend(entry.encode(self.key));
+                };
+                put(&entry);
+                if place.is_wanted {
+                    put(&Entry::mark(Kind::Wanted, entry.sequence));
                 }
-                entry => entry?,
-            };
-            fresh.take_in(&entry, bytes.len() as u64);
-            bytes.extend(entry.encode(self.key));
-            if place.is_wanted {
-                let mark = Entry::mark(Kind::Wanted, entry.sequence);
-                fresh.take_in(&mark, bytes.len() as u64);
-                bytes.extend(mark.encode(self.key));
+                // There may be more letters than memory.
+                if pending.len() >= PIECE {
+                    file.append(&std::mem::take(&mut pending))?;
+                }
             }
-        }
-        disk::replace(disk, DIRECTORY, &self.name, &bytes)?;
-        fresh.len = bytes.len() as u64;
+            file.append(&pending)
+        })?;
         fresh.file = Some(disk.open(&self.path())?);
         fresh.is_sound = true;
         fresh.is_unread = false;

@@ -264,33 +264,83 @@ async fn delivered_records_stay_as_long_as_retention_says_and_the_last_segment_a
 }
 
 #[tokio::test]
-async fn dead_letters_take_of_the_room_there_is() {
+async fn dead_letters_take_half_of_the_room_and_give_it_back_when_they_are_dropped() {
     let disk = SimulatedDisk::new(9);
     let settings = room_for(12);
     let ledger = open(&disk, settings.clone());
     let mut picky = reader(&ledger, "picky");
     let mut refused = 0;
-    let last = loop {
-        match push(&ledger, refused).await {
+    // Refused until there is no room for another letter, then pushed until there is none for another record.
+    loop {
+        push(&ledger, refused).await.unwrap();
+        let lease = soon(picky.next(&AT_ONCE)).await;
+        match lease.refused(0..1, "400", 1).await {
+            Ok(()) => refused += 1,
+            Err(error) => {
+                assert!(
+                    error.to_string().contains("a half of `max_bytes`"),
+                    "{error}"
+                );
+                break;
+            }
+        }
+    }
+    assert!((4..8).contains(&refused), "{refused}");
+    assert_eq!(ledger.dead_letters().counts()["picky"] as i64, refused);
+    let mut id = refused;
+    let why = loop {
+        id += 1;
+        match push(&ledger, id).await {
             Ok(()) => {}
             Err(AppendError::Full(why)) => break why,
             Err(error) => panic!("{error}"),
         }
-        let lease = soon(picky.next(&AT_ONCE)).await;
-        lease.refused(0..1, "400", 1).await.unwrap();
-        refused += 1;
     };
-    assert!((8..13).contains(&refused), "{refused}: {last}");
-    assert_eq!(ledger.dead_letters().counts()["picky"] as i64, refused);
+    assert!(
+        why.contains("picky is") && why.contains("dead letters take"),
+        "{why}"
+    );
+    assert!(ledger.is_full());
+
+    let before = ledger.bytes();
     let all = ledger.dead_letters().sequences("picky");
-    let picky: std::sync::Arc<str> = "picky".into();
-    ledger
-        .dead_letters()
-        .resolve(&picky, &all, crate::Outcome::Dropped)
+    let name: std::sync::Arc<str> = "picky".into();
+    let letters = ledger.dead_letters();
+    letters
+        .resolve(&name, &all, crate::Outcome::Dropped)
         .unwrap();
+    assert_eq!(letters.bytes(), 0);
+    assert!(ledger.bytes() < before);
+    push(&ledger, id).await.unwrap();
+    assert!(!ledger.is_full());
     let before = ledger.bytes();
     ledger.close();
     let ledger = open(&disk, settings);
-    assert_eq!(ledger.bytes(), before, "counted at the start as well");
+    assert!(
+        ledger.bytes() <= before + 200,
+        "what was dropped stays dropped"
+    );
+    ledger.close();
+}
+
+#[tokio::test]
+async fn an_exporter_that_refuses_everything_is_detached_and_the_others_go_on() {
+    let disk = SimulatedDisk::new(10);
+    let mut settings = room_for(20);
+    settings.on_full = OnFull::DetachExporter;
+    settings.retention.bytes = 1;
+    let ledger = open(&disk, settings);
+    let (mut good, mut picky) = (reader(&ledger, "good"), reader(&ledger, "picky"));
+    let mut held = None;
+    for id in 0..100 {
+        push(&ledger, id).await.unwrap();
+        assert_eq!(take(&mut good, 1).await, [id]);
+        if held.is_none() {
+            let lease = soon(picky.next(&AT_ONCE)).await;
+            held = lease.refused(0..1, "400", 1).await.err().map(|_| lease);
+        }
+    }
+    assert!(held.is_some(), "the letters had their share");
+    assert_eq!(cursor(&ledger, "good").lost, 0);
     ledger.close();
 }
