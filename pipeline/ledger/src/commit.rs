@@ -50,6 +50,11 @@ impl Job {
     fn len(&self) -> u64 {
         self.frames.iter().map(|f| f.len() as u64).sum()
     }
+
+    /// Bytes of memory that it keeps.
+    fn memory(&self) -> usize {
+        self.frames.iter().map(|f| f.batch.memory() + f.len()).sum()
+    }
 }
 
 /// What waits for the committing thread.
@@ -62,8 +67,14 @@ pub(crate) struct Queue {
 #[derive(Debug, Default)]
 struct Jobs {
     waiting: VecDeque<Job>,
+    /// Bytes of memory that those who wait keep.
+    memory: usize,
     is_closed: bool,
 }
+
+/// What waits for the disk keeps at most so much memory. A disk that hangs would otherwise gather everything that
+/// senders send, and send again because they hear nothing.
+pub(crate) const QUEUE_MEMORY: usize = 256 << 20;
 
 impl Queue {
     pub(crate) fn push(&self, job: Job) {
@@ -73,6 +84,13 @@ impl Queue {
             let _ = job.done.send(Err(AppendError::Closed));
             return;
         }
+        let memory = job.memory();
+        if jobs.memory > 0 && jobs.memory + memory > QUEUE_MEMORY {
+            let why = "the disk does not keep up".to_owned();
+            let _ = job.done.send(Err(AppendError::Failed(why)));
+            return;
+        }
+        jobs.memory += memory;
         jobs.waiting.push_back(job);
         self.bell.notify_one();
     }
@@ -86,6 +104,7 @@ impl Queue {
     fn abandon(&self) {
         let mut jobs = self.jobs.lock();
         jobs.is_closed = true;
+        jobs.memory = 0;
         for job in jobs.waiting.drain(..) {
             let _ = job.done.send(Err(AppendError::Closed));
         }
@@ -113,6 +132,9 @@ impl Queue {
             }
             taken.extend(jobs.waiting.pop_front());
         }
+        jobs.memory = jobs
+            .memory
+            .saturating_sub(taken.iter().map(Job::memory).sum());
         taken
     }
 }

@@ -7,9 +7,11 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use parking_lot::{Condvar, Mutex};
+use sluice_batch::Value;
 
 use super::rig::{
-    AT_ONCE, append, deliver, heavy, ids, is_idle, open, plain, reader, settings, soon, take, until,
+    AT_ONCE, append, batch, deliver, heavy, ids, is_idle, open, plain, reader, settings, soon,
+    take, until,
 };
 use crate::disk::{Operation, SimulatedDisk};
 use crate::{AppendError, Fsync, Settings};
@@ -244,5 +246,39 @@ async fn senders_are_answered_when_the_writing_thread_is_no_more() {
         let answer = soon(append(&ledger, [id])).await;
         assert_eq!(answer, Err(AppendError::Closed));
     }
+    ledger.close();
+}
+
+#[tokio::test]
+async fn a_disk_that_hangs_turns_senders_away_before_it_gathers_more_than_memory_may_hold() {
+    let disk = SimulatedDisk::new(11);
+    let ledger = open(&disk, plain());
+    let gate = Gate::on(&disk);
+    let first = ledger.append(vec![("logs".into(), batch([0]))]);
+    gate.is_reached();
+    let large = |id: i64| {
+        let mut batch = batch([id]);
+        batch
+            .record_mut(0)
+            .set("zeros", Value::Bytes(&vec![0; 40 << 20]));
+        ledger.append(vec![("logs".into(), batch)])
+    };
+    let mut waiting = Vec::new();
+    let error = loop {
+        let mut next = Box::pin(large(waiting.len() as i64 + 1));
+        match (&mut next).now_or_never() {
+            None => waiting.push(next),
+            Some(answer) => break answer.unwrap_err(),
+        }
+        assert!(waiting.len() < 20, "it gathers without bound");
+    };
+    assert!(error.to_string().contains("does not keep up"), "{error}");
+    assert!(waiting.len() >= 2, "a burst has room");
+    gate.open();
+    soon(first).await.unwrap();
+    for answer in waiting {
+        soon(answer).await.unwrap();
+    }
+    soon(append(&ledger, [100])).await.unwrap();
     ledger.close();
 }
