@@ -3,8 +3,6 @@
 
 use std::collections::HashSet;
 use std::hint::black_box;
-use std::net::TcpListener;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -17,7 +15,7 @@ use prost::Message as _;
 use serde::ser::{SerializeMap as _, SerializeSeq as _};
 use serde_json::json;
 use sluice_batch::{Batch, Signal};
-use sluice_component::{BuildContext, BuildError, ComponentId, ProcessorConfig, Sockets, Stage};
+use sluice_component::{BuildContext, ProcessorConfig, Stage};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -36,23 +34,8 @@ const DETECTORS: [&str; 8] = [
 /// A destination's body of a batch.
 type Encode = Box<dyn Fn(&Batch) -> Vec<u8>>;
 
-struct NoSockets;
-
-impl Sockets for NoSockets {
-    fn listen(&self, _: &str) -> Result<TcpListener, BuildError> {
-        Err(BuildError::new("a bench listens nowhere"))
-    }
-}
-
 fn stage<C: ProcessorConfig + serde::de::DeserializeOwned>(config: serde_json::Value) -> Stage {
-    let context = BuildContext {
-        id: ComponentId {
-            kind: "bench".into(),
-            name: String::new(),
-        },
-        extensions: Arc::default(),
-        sockets: Arc::new(NoSockets),
-    };
+    let context = BuildContext::alone("bench");
     let config: C = serde_json::from_value(config).expect("a valid configuration");
     config.build(&context).expect("it builds")
 }

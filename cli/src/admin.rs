@@ -7,9 +7,16 @@
 //! | `POST /api/v1/replay` | [`ReplayRequest`] | lines of [`Report`], the last with `done` |
 //! | `POST /api/v1/dead-letters/retry` | [`LettersRequest`] | likewise |
 //! | `POST /api/v1/dead-letters/drop` | [`LettersRequest`] | `{"dropped": n}` |
+//!
+//! And everything that the [admin endpoint](http) answers.
 
 pub(crate) mod client;
+pub(crate) mod http;
+mod metrics;
 mod socket;
+
+pub(crate) use http::Desk;
+pub(crate) use metrics::Metrics;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -80,7 +87,7 @@ impl Report {
 }
 
 /// Serves until `stop`. That the socket cannot be made is no reason not to run.
-pub(crate) async fn serve(control: Control, directory: &Path, stop: CancellationToken) {
+pub(crate) async fn serve(desk: Desk, directory: &Path, stop: CancellationToken) {
     let listener = match socket::listen(directory) {
         Ok(listener) => listener,
         Err(error) => {
@@ -93,7 +100,8 @@ pub(crate) async fn serve(control: Control, directory: &Path, stop: Cancellation
         .route("/api/v1/replay", post(replay))
         .route("/api/v1/dead-letters/retry", post(retry))
         .route("/api/v1/dead-letters/drop", post(drop_letters))
-        .with_state(control);
+        .with_state(desk.control.clone())
+        .merge(http::routes(desk));
     let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned());
     if let Err(error) = served.await {
         warn!(%error, "the socket for operators failed");

@@ -20,6 +20,10 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Run the pipelines of a file until SIGTERM or SIGINT.
     Run(RunArguments),
+    /// Make a running Sluice read its configuration again.
+    Reload(crate::reload::ReloadArguments),
+    /// Say what a reload from one file to another would keep, build anew, add and remove.
+    Diff(crate::diff::DiffArguments),
     /// Check a file and show everything wrong with it, without touching the network.
     Validate(ValidateArguments),
     /// List the components that a file can use, as YAML.
@@ -70,9 +74,9 @@ pub(crate) struct RunArguments {
     /// Form of the log; wins over `service.telemetry.logs.encoding`.
     #[arg(long, value_enum)]
     pub(crate) log_format: Option<Format>,
-    /// Seconds that requests and deliveries under way get after SIGTERM or SIGINT.
-    #[arg(long, default_value_t = 30, value_name = "SECONDS")]
-    pub(crate) drain_seconds: u64,
+    /// Seconds that requests and deliveries under way get after SIGTERM or SIGINT; wins over `service.shutdown_timeout`.
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) drain_seconds: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

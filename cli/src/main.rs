@@ -4,6 +4,7 @@ mod admin;
 mod args;
 mod components;
 mod dead_letters;
+mod diff;
 mod erase;
 mod exit;
 mod export;
@@ -14,6 +15,7 @@ mod logs;
 mod lookup;
 mod print_config;
 mod registry;
+mod reload;
 mod replay;
 mod run;
 mod select;
@@ -55,6 +57,8 @@ fn main() -> ExitCode {
     };
     let exit = match arguments.command {
         Command::Run(arguments) => run::run(&arguments),
+        Command::Reload(arguments) => reload::reload(&arguments),
+        Command::Diff(arguments) => diff::diff(&arguments),
         Command::Validate(arguments) => validate::validate(&arguments),
         Command::Components => components::components(),
         Command::PrintConfig(arguments) => print_config::print_config(&arguments),

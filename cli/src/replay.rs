@@ -149,7 +149,7 @@ fn alone(
     }
     let runtime = tokio::runtime::Runtime::new()?;
     runtime.block_on(async {
-        let running = sluice_engine::start_idle(&plan, sluice_engine::Options::default())?;
+        let running = sluice_engine::start_idle(plan, sluice_engine::Options::default())?;
         let control = running.control();
         let (progress, stop) = (Arc::new(Progress::default()), CancellationToken::new());
         let work = {

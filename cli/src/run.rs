@@ -1,37 +1,50 @@
-//! `sluice run`: from a file to running pipelines, until a signal.
+//! `sluice run`: from a file to running pipelines, from one file to the next, until a signal.
 
+mod load;
+mod reloads;
+mod watch;
+
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use sluice_component::Severity;
-use sluice_config::{Diagnostic, Diagnostics, Ledger, Plan, Telemetry};
+use sluice_config::{Admin, Changes, Diagnostic, Diagnostics, Fate, Ledger, Telemetry};
+use sluice_engine::Running;
+use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::admin;
 use crate::args::RunArguments;
 use crate::exit::Exit;
-use crate::logs;
-use crate::lookup::Surroundings;
-use crate::source::{self, complain, count, show};
+use crate::logs::{self, Levels};
+use crate::source::{complain, count, show};
+use load::{LoadError, Loaded, load};
+pub(crate) use reloads::{Outcome, Reloads, Trigger};
 
 /// Runs the pipelines of a file until SIGTERM or SIGINT, then drains.
 pub(crate) fn run(arguments: &RunArguments) -> Exit {
-    let source = match source::read(&arguments.file) {
-        Ok(source) => source,
-        Err(exit) => return exit,
-    };
-    let plan = match Plan::read(&source, &crate::registry::registry(), &Surroundings) {
-        Ok(plan) => plan,
-        Err(errors) => {
+    let files = vec![arguments.file.clone()];
+    // Before the file is read: what changes meanwhile is seen.
+    let seen = watch::look(&files);
+    let loaded = match load(&arguments.file) {
+        Ok(loaded) => loaded,
+        Err(LoadError::Unreadable(why)) => {
+            complain(&format!("error: {why}\n"));
+            return Exit::Configuration;
+        }
+        Err(LoadError::Wrong(errors)) => {
             refuse(arguments, &errors);
             return Exit::Configuration;
         }
     };
-    logs::start(arguments, plan.telemetry);
-    for warning in &plan.warnings {
-        log(&plan.warnings, warning);
+    let levels = logs::start(arguments, loaded.plan.telemetry);
+    for warning in &loaded.plan.warnings {
+        log(&loaded.plan.warnings, warning);
     }
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
@@ -40,7 +53,16 @@ pub(crate) fn run(arguments: &RunArguments) -> Exit {
             return Exit::Runtime;
         }
     };
-    let exit = match runtime.block_on(serve(plan, Duration::from_secs(arguments.drain_seconds))) {
+    let served = async {
+        let (triggers, told) = mpsc::channel(16);
+        let service = Service::start(arguments, levels, loaded, triggers.clone()).await?;
+        let (watched, list) = tokio::sync::watch::channel(service.watched());
+        tokio::spawn(watch::watch(list, seen, async move || {
+            triggers.send(Trigger::File).await.is_ok()
+        }));
+        service.serve(told, watched).await
+    };
+    let exit = match runtime.block_on(served) {
         Ok(()) => Exit::Ok,
         Err(error) => {
             error!("{error:#}");
@@ -52,43 +74,245 @@ pub(crate) fn run(arguments: &RunArguments) -> Exit {
     exit
 }
 
-/// The engine's life: start, wait for a signal, drain.
-async fn serve(plan: Plan, drain: Duration) -> anyhow::Result<()> {
-    let mut signals = Signals::new()?;
-    match &plan.ledger {
-        Ledger::None => warn!(
-            "ledger: none; a sender's OK means delivered to every exporter, and nothing is kept on disk"
-        ),
-        Ledger::Disk(block) => {
-            let directory = sluice_engine::ledger_settings(block).directory;
-            info!(directory = %directory.display(), "ledger: a sender's OK means that its records are on this disk");
+/// A running graph, and what changes it.
+struct Service<'a> {
+    arguments: &'a RunArguments,
+    levels: Levels,
+    running: Running,
+    desk: admin::Desk,
+    /// Ends the admin endpoint.
+    endpoint: CancellationToken,
+    /// Ends the socket for operators.
+    socket: CancellationToken,
+}
+
+impl<'a> Service<'a> {
+    async fn start(
+        arguments: &'a RunArguments,
+        levels: Levels,
+        Loaded { plan, shown }: Loaded,
+        triggers: mpsc::Sender<Trigger>,
+    ) -> anyhow::Result<Self> {
+        match &plan.ledger {
+            Ledger::None => warn!(
+                "ledger: none; a sender's OK means delivered to every exporter, and nothing is kept on disk"
+            ),
+            Ledger::Disk(block) => {
+                let directory = sluice_engine::ledger_settings(block).directory;
+                info!(directory = %directory.display(), "ledger: a sender's OK means that its records are on this disk");
+            }
         }
-    }
-    let pipelines = plan.pipelines.len();
-    let mut running = sluice_engine::start(&plan, sluice_engine::Options::default())?;
-    info!(pipelines, "running");
-    let operators = CancellationToken::new();
-    if let Ledger::Disk(block) = &plan.ledger {
-        let (control, stop) = (running.control(), operators.clone());
-        let directory = sluice_engine::ledger_settings(block).directory;
-        tokio::spawn(async move { admin::serve(control, &directory, stop).await });
+        let listener = listen(&plan.admin).await?;
+        let (pipelines, ledger) = (plan.pipelines.len(), plan.ledger.clone());
+        let running = sluice_engine::start(plan, sluice_engine::Options::default())?;
+        info!(pipelines, hash = shown.hash, "running");
+        let desk = admin::Desk {
+            control: running.control(),
+            reloads: Arc::new(Reloads::new(shown)),
+            triggers,
+        };
+        let service = Self {
+            arguments,
+            levels,
+            running,
+            desk,
+            endpoint: CancellationToken::new(),
+            socket: CancellationToken::new(),
+        };
+        service.open(listener);
+        if let Ledger::Disk(block) = &ledger {
+            let (desk, stop) = (service.desk.clone(), service.socket.clone());
+            let directory = sluice_engine::ledger_settings(block).directory;
+            tokio::spawn(async move { admin::serve(desk, &directory, stop).await });
+        }
+        Ok(service)
     }
 
-    tokio::select! {
-        () = signals.next() => {}
-        failure = running.failed() => anyhow::bail!(failure),
+    /// Serves the admin endpoint, if there is one.
+    fn open(&self, listener: Option<TcpListener>) {
+        if let Some(listener) = listener {
+            let (desk, stop) = (self.desk.clone(), self.endpoint.clone());
+            tokio::spawn(admin::http::serve(listener, desk, stop));
+        }
     }
-    operators.cancel();
-    info!(
-        seconds = drain.as_secs(),
-        "draining; a second signal ends it"
-    );
-    tokio::select! {
-        // An unfinished drain has said so itself, and no sender was told OK for what is left.
-        _complete = running.drain(drain) => info!("stopped"),
-        () = signals.next() => anyhow::bail!("stopped by a second signal before everything was delivered"),
+
+    /// The files whose change is a reason to reload.
+    fn watched(&self) -> Vec<PathBuf> {
+        let mut files = vec![self.arguments.file.clone()];
+        files.extend(self.running.files().map(PathBuf::from));
+        files
     }
-    Ok(())
+
+    /// Waits for a signal, then drains. On the way, reloads: one at a time.
+    async fn serve(
+        mut self,
+        mut triggers: mpsc::Receiver<Trigger>,
+        watched: tokio::sync::watch::Sender<Vec<PathBuf>>,
+    ) -> anyhow::Result<()> {
+        let (mut signals, mut hangup) = (Signals::new()?, caught(SignalKind::hangup())?);
+        loop {
+            let trigger = tokio::select! {
+                () = signals.next() => break,
+                _ = hangup.recv() => Trigger::Signal,
+                failure = self.running.failed() => anyhow::bail!(failure),
+                Some(trigger) = triggers.recv() => trigger,
+            };
+            let outcome = self.reload(&trigger).await;
+            if outcome.success {
+                watched.send_replace(self.watched());
+            }
+            if let Trigger::Request(tell) = trigger {
+                // Whoever asked may have gone.
+                let _ = tell.send(outcome);
+            }
+        }
+        self.endpoint.cancel();
+        self.socket.cancel();
+        let drain = match self.arguments.drain_seconds {
+            Some(seconds) => Duration::from_secs(seconds),
+            None => self.running.plan().timeouts.shutdown,
+        };
+        info!(
+            seconds = drain.as_secs(),
+            "draining; a second signal ends it"
+        );
+        tokio::select! {
+            // An unfinished drain has said so itself, and no sender was told OK for what is left.
+            _complete = self.running.drain(drain) => info!("stopped"),
+            () = signals.next() => anyhow::bail!("stopped by a second signal before everything was delivered"),
+        }
+        Ok(())
+    }
+
+    /// Reads the file again and becomes what it says. What is wrong with it changes nothing.
+    async fn reload(&mut self, trigger: &Trigger) -> Outcome {
+        let by = trigger.name();
+        let failed = |errors: Vec<String>| {
+            let outcome = self.desk.reloads.failed(by, errors);
+            error!(
+                by,
+                generation = outcome.generation,
+                "not reloaded: the configuration that runs goes on"
+            );
+            outcome
+        };
+        let Loaded { plan, shown } = match load(&self.arguments.file) {
+            Ok(loaded) => loaded,
+            Err(LoadError::Unreadable(why)) => {
+                error!("{why}");
+                return failed(vec![why]);
+            }
+            Err(LoadError::Wrong(found)) => {
+                for finding in found.iter() {
+                    log(&found, finding);
+                }
+                let errors = found.iter().filter(|f| f.severity == Severity::Error);
+                let told = errors.map(|f| format!("{}: {}", found.place(f), f.message));
+                return failed(told.collect());
+            }
+        };
+        let admin = plan.admin.clone();
+        let has_new_admin = admin != self.running.plan().admin;
+        let listener = if has_new_admin {
+            match listen(&admin).await {
+                Ok(listener) => listener,
+                Err(error) => {
+                    error!("{error:#}");
+                    return failed(vec![format!("{error:#}")]);
+                }
+            }
+        } else {
+            None
+        };
+        let (telemetry, warnings) = (plan.telemetry, plan.warnings.clone());
+        let changes = match self.running.reload(plan) {
+            Ok(changes) => changes,
+            Err(error) => {
+                error!("{error}");
+                return failed(vec![error.to_string()]);
+            }
+        };
+        if has_new_admin {
+            std::mem::take(&mut self.endpoint).cancel();
+            self.open(listener);
+        }
+        // A log that cannot be told another level goes on with the one it has.
+        let _ = self.levels.reload(logs::targets(self.arguments, telemetry));
+        for warning in warnings.iter().filter(|_| !changes.is_empty()) {
+            log(&warnings, warning);
+        }
+        let lines = describe(&changes);
+        let outcome = self.desk.reloads.succeeded(by, shown, lines);
+        if changes.is_empty() {
+            // Files are looked at more often than they change.
+            if matches!(trigger, Trigger::File) {
+                debug!(by, "nothing has changed");
+            } else {
+                info!(by, "nothing has changed");
+            }
+            return outcome;
+        }
+        let [kept, changed, added, removed] = changes.counts();
+        info!(
+            by,
+            generation = outcome.generation,
+            hash = outcome.hash,
+            kept,
+            changed,
+            added,
+            removed,
+            "reloaded"
+        );
+        for line in &outcome.changes {
+            info!("{line}");
+        }
+        outcome
+    }
+}
+
+/// The socket of the admin endpoint. That the default one is taken, by another Sluice for instance, is no reason not to
+/// run.
+async fn listen(admin: &Admin) -> anyhow::Result<Option<TcpListener>> {
+    let Some(endpoint) = admin.endpoint() else {
+        return Ok(None);
+    };
+    match TcpListener::bind(endpoint).await {
+        Ok(listener) => Ok(Some(listener)),
+        Err(error) if *admin == Admin::Default => {
+            warn!(
+                endpoint,
+                %error,
+                "no admin endpoint (metrics, reload over HTTP): write `service.admin.endpoint`, or `admin: none`"
+            );
+            Ok(None)
+        }
+        Err(error) => {
+            Err(error).with_context(|| format!("service.admin: cannot listen on {endpoint}"))
+        }
+    }
+}
+
+/// What differs, a line each: `exporter splunk_hec: changed, its settings differ`.
+pub(crate) fn describe(changes: &Changes) -> Vec<String> {
+    let line = |what: String, fate: &Fate| match fate {
+        Fate::Kept => None,
+        Fate::Changed(why) => Some(format!("{what}: changed, {why}")),
+        Fate::Added => Some(format!("{what}: added")),
+        Fate::Removed => Some(format!("{what}: removed")),
+    };
+    let components = changes.components.iter();
+    let mut lines: Vec<_> = components
+        .filter_map(|((class, id), fate)| line(format!("{class} {id}"), fate))
+        .collect();
+    let pipelines = changes.pipelines.iter();
+    lines.extend(pipelines.filter_map(|(id, fate)| line(format!("pipeline {id}"), fate)));
+    if changes.ledger {
+        lines.push("service.ledger: differs, which takes a restart".to_owned());
+    }
+    if changes.service {
+        lines.push("service: telemetry, admin or timeouts differ".to_owned());
+    }
+    lines
 }
 
 /// SIGTERM and SIGINT.
@@ -99,10 +323,9 @@ struct Signals {
 
 impl Signals {
     fn new() -> anyhow::Result<Self> {
-        let on = |kind| signal(kind).context("signals cannot be caught");
         Ok(Self {
-            terminate: on(SignalKind::terminate())?,
-            interrupt: on(SignalKind::interrupt())?,
+            terminate: caught(SignalKind::terminate())?,
+            interrupt: caught(SignalKind::interrupt())?,
         })
     }
 
@@ -112,6 +335,10 @@ impl Signals {
             _ = self.interrupt.recv() => {}
         }
     }
+}
+
+fn caught(kind: SignalKind) -> anyhow::Result<Signal> {
+    signal(kind).context("signals cannot be caught")
 }
 
 /// Shows why a file is refused: for people, or as the log lines that a JSON reader expects.

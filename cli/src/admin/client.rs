@@ -55,25 +55,7 @@ pub(crate) async fn post(
     path: &str,
     request: &impl Serialize,
 ) -> anyhow::Result<reqwest::Response> {
-    let place = socket::place(directory)
-        .with_context(|| format!("cannot reach {}", directory.display()))?;
-    let client = reqwest::Client::builder()
-        .unix_socket(place.path.as_path())
-        .no_proxy()
-        .build()
-        .context("no HTTP client")?;
-    let response = client
-        .post(format!("http://sluice{path}"))
-        .header("content-type", "application/json")
-        .body(serde_json::to_vec(request)?)
-        .send()
-        .await
-        .with_context(|| {
-            format!(
-                "the instance that uses {} does not answer on its socket",
-                directory.display()
-            )
-        })?;
+    let response = ask(directory, path, request).await?;
     if response.status().is_success() {
         return Ok(response);
     }
@@ -84,4 +66,34 @@ pub(crate) async fn post(
         Some(why) => bail!("{why}"),
         None => bail!("the running instance answered {status}"),
     }
+}
+
+/// Posts `request` and gives the answer, whatever it is.
+///
+/// # Errors
+/// The instance does not answer.
+pub(crate) async fn ask(
+    directory: &Path,
+    path: &str,
+    request: &impl Serialize,
+) -> anyhow::Result<reqwest::Response> {
+    let place = socket::place(directory)
+        .with_context(|| format!("cannot reach {}", directory.display()))?;
+    let client = reqwest::Client::builder()
+        .unix_socket(place.path.as_path())
+        .no_proxy()
+        .build()
+        .context("no HTTP client")?;
+    client
+        .post(format!("http://sluice{path}"))
+        .header("content-type", "application/json")
+        .body(serde_json::to_vec(request)?)
+        .send()
+        .await
+        .with_context(|| {
+            format!(
+                "the instance that uses {} does not answer on its socket",
+                directory.display()
+            )
+        })
 }

@@ -1,13 +1,10 @@
 //! One receiver, and the patience with it.
 
-use std::collections::HashMap;
-use std::net::TcpListener;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use sluice_component::{BuildContext, BuildError, ComponentId, Secret, Sockets};
+use sluice_component::{BuildContext, Secret};
 use sluice_config::Lookup;
 use sluice_net::client::parse_url;
 use sluice_net::{Answer, Headers, HttpClient, HttpClientConfig, SendError, TlsClientConfig};
@@ -268,18 +265,5 @@ fn seconds(time: Duration) -> String {
 
 /// A client needs nothing that a component is lent.
 fn outside() -> BuildContext {
-    struct NoSockets;
-    impl Sockets for NoSockets {
-        fn listen(&self, _: &str) -> Result<TcpListener, BuildError> {
-            Err(BuildError::new("a client does not listen"))
-        }
-    }
-    BuildContext {
-        id: ComponentId {
-            kind: "send".to_owned(),
-            name: String::new(),
-        },
-        extensions: Arc::new(HashMap::new()),
-        sockets: Arc::new(NoSockets),
-    }
+    BuildContext::alone("send")
 }

@@ -1,15 +1,10 @@
 //! What the tests of all exporters share: the vendors' sample events, and how to build and drive an exporter.
 
-use std::collections::HashMap;
-use std::net::TcpListener;
-use std::sync::Arc;
-
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use sluice_batch::{Batch, Signal, Value, ValueBuf};
 use sluice_component::{
-    BuildContext, BuildError, BuiltExporter, Checked, ComponentId, ExporterConfig, Problems,
-    Severity, Sockets, Undelivered, Verdict,
+    BuildContext, BuiltExporter, Checked, ExporterConfig, Problems, Severity, Undelivered, Verdict,
 };
 
 /// The sample event of the Policy Gateway's export pages, `created_at` 2026-01-16T18:22:11Z.
@@ -17,23 +12,8 @@ pub(crate) const SEED: &str = r#"{"policy_id":"support-guardrails","decision":"r
 /// Its time.
 pub(crate) const SEED_NANOS: u64 = 1_768_587_731_000_000_000;
 
-struct NoSockets;
-
-impl Sockets for NoSockets {
-    fn listen(&self, _: &str) -> Result<TcpListener, BuildError> {
-        Err(BuildError("no exporter listens".to_owned()))
-    }
-}
-
 pub(crate) fn context() -> BuildContext {
-    BuildContext {
-        id: ComponentId {
-            kind: "test".to_owned(),
-            name: String::new(),
-        },
-        extensions: Arc::new(HashMap::new()),
-        sockets: Arc::new(NoSockets),
-    }
+    BuildContext::alone("test")
 }
 
 /// The configuration, checked: no error.

@@ -3,36 +3,16 @@ mod formats;
 mod rotation;
 mod writing;
 
-use std::collections::HashMap;
-use std::net::TcpListener;
 use std::path::Path;
-use std::sync::Arc;
 
 use serde_json::Value as Json;
 use sluice_batch::{Batch, Signal, Value, ValueBuf};
-use sluice_component::{
-    BuildContext, BuildError, BuiltExporter, ComponentId, ExporterConfig as _, Sockets,
-};
+use sluice_component::{BuildContext, BuildError, BuiltExporter, ExporterConfig as _};
 
 use crate::Config;
 
-struct NoSockets;
-
-impl Sockets for NoSockets {
-    fn listen(&self, _: &str) -> Result<TcpListener, BuildError> {
-        Err(BuildError::new("an exporter listens to nothing"))
-    }
-}
-
 fn build(config: &Config) -> Result<BuiltExporter, BuildError> {
-    let context = BuildContext {
-        id: ComponentId {
-            kind: "file".into(),
-            name: String::new(),
-        },
-        extensions: Arc::new(HashMap::new()),
-        sockets: Arc::new(NoSockets),
-    };
+    let context = BuildContext::alone("file");
     config.build(&context).map(|mut built| built.remove(0))
 }
 

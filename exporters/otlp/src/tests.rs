@@ -3,36 +3,16 @@ mod config;
 mod splitting;
 mod wire;
 
-use std::collections::HashMap;
-use std::net::TcpListener;
-use std::sync::Arc;
-
 use sluice_batch::{Batch, Signal, Value};
 use sluice_component::{
-    BuildContext, BuildError, BuiltExporter, ByteSize, ComponentId, ExporterConfig, Sockets,
-    Undelivered, Verdict,
+    BuildContext, BuiltExporter, ByteSize, ExporterConfig, Undelivered, Verdict,
 };
 use sluice_testing::otlp::Double;
 
 use crate::{grpc, http};
 
-struct NoSockets;
-
-impl Sockets for NoSockets {
-    fn listen(&self, _: &str) -> Result<TcpListener, BuildError> {
-        Err(BuildError::new("an exporter listens to nothing"))
-    }
-}
-
 fn build(config: &dyn ExporterConfig) -> BuiltExporter {
-    let context = BuildContext {
-        id: ComponentId {
-            kind: "otlp".into(),
-            name: String::new(),
-        },
-        extensions: Arc::new(HashMap::new()),
-        sockets: Arc::new(NoSockets),
-    };
+    let context = BuildContext::alone("otlp");
     config.build(&context).unwrap().remove(0)
 }
 

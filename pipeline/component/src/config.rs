@@ -3,11 +3,10 @@
 use std::any::Any;
 use std::collections::HashMap;
 use std::fmt;
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::{BuiltExporter, Extension, Problems, Receiver, Stage};
+use crate::{BuiltExporter, Extension, Kept, Problems, Receiver, Stage};
 
 /// A component's name in the file: `type` or `type/name`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -49,27 +48,41 @@ impl BuildError {
     }
 }
 
-/// Lends listening sockets; they belong to the engine and outlive a component, so that a reload costs no connection.
-pub trait Sockets: Send + Sync {
-    /// A non-blocking socket bound to `address` and listening: the running one, if this address is open already.
-    ///
-    /// # Errors
-    /// The address cannot be resolved or bound.
-    fn listen(&self, address: &str) -> Result<TcpListener, BuildError>;
-}
-
 /// What a component is built with.
 #[derive(Clone)]
 pub struct BuildContext {
     /// The component's own id.
     pub id: ComponentId,
+    /// The pipeline that a processor stands in; empty for others.
+    pub pipeline: String,
     /// Built extensions by id as written.
     pub extensions: Arc<HashMap<String, Extension>>,
-    /// Where listening sockets come from.
-    pub sockets: Arc<dyn Sockets>,
+    /// What outlives a component.
+    pub kept: Arc<Kept>,
 }
 
 impl BuildContext {
+    /// For a component by itself: no extensions, nothing kept.
+    #[must_use]
+    pub fn alone(kind: &str) -> Self {
+        Self {
+            id: ComponentId {
+                kind: kind.to_owned(),
+                name: String::new(),
+            },
+            pipeline: String::new(),
+            extensions: Arc::default(),
+            kept: Arc::default(),
+        }
+    }
+
+    /// What this component's predecessor held of this type, or something new: it is found again by the component's id
+    /// and, for a processor, its pipeline.
+    #[must_use]
+    pub fn kept<T: Any + Send + Sync + Default>(&self) -> Arc<T> {
+        self.kept.get(&format!("{} {}", self.id, self.pipeline))
+    }
+
     /// The extension named `id`.
     ///
     /// # Errors
@@ -98,6 +111,10 @@ pub trait Checked: fmt::Debug + Send + Sync + Any {
     }
     /// Sockets and files that this component owns alone.
     fn claims(&self) -> Vec<Claim> {
+        Vec::new()
+    }
+    /// Files that are read when it is built: when one has changed, the component is not the same any more.
+    fn files(&self) -> Vec<PathBuf> {
         Vec::new()
     }
     /// Ids of extensions that it refers to.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::{Delivery, HumanDuration, Problems};
+use crate::{Delivery, HumanDuration, Problems, StartAt};
 
 /// `retry_on_failure:` of an exporter.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
@@ -47,6 +47,9 @@ pub struct QueueConfig {
     pub wait_for_result: Option<bool>,
     /// Accepted and without effect: the ledger is the storage.
     pub storage: Option<String>,
+    /// Where an exporter begins on a pipeline on which it was not before: `now` (default), or `beginning`, with the oldest
+    /// record that the ledger has. It changes nothing for one that has a cursor.
+    pub start_at: StartAt,
     /// Gathers records into larger requests. Default: an idle destination gets records at once, a busy one in full
     /// requests.
     pub batch: Option<BatchConfig>,
@@ -190,6 +193,7 @@ impl QueueConfig {
             .num_consumers
             .unwrap_or(delivery.max_concurrency)
             .max(1);
+        delivery.start_at = self.start_at;
         let Some(batch) = &self.batch else { return };
         let batching = &mut delivery.batching;
         delivery.batching_is_explicit = true;

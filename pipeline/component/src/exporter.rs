@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use schemars::JsonSchema;
+use serde::Deserialize;
 use sluice_batch::Batch;
 
 use crate::{BoxFuture, Undelivered};
@@ -95,6 +97,17 @@ impl Default for Retry {
     }
 }
 
+/// Where an exporter begins that was not there before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StartAt {
+    /// With the first record that is accepted from now on.
+    #[default]
+    Now,
+    /// With the oldest record that the ledger still has.
+    Beginning,
+}
+
 /// How the engine drives an exporter.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Delivery {
@@ -108,6 +121,8 @@ pub struct Delivery {
     pub attempt_timeout: Duration,
     /// Most attempts under way at once; the engine adapts between 1 and this.
     pub max_concurrency: usize,
+    /// Where it begins on a pipeline on which it was not before.
+    pub start_at: StartAt,
 }
 
 impl Default for Delivery {
@@ -118,6 +133,7 @@ impl Default for Delivery {
             retry: Retry::default(),
             attempt_timeout: Duration::from_secs(30),
             max_concurrency: 10,
+            start_at: StartAt::Now,
         }
     }
 }

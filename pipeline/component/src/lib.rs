@@ -12,6 +12,7 @@ mod config;
 mod delivery_config;
 mod exporter;
 mod extension;
+mod kept;
 mod outlet;
 mod problem;
 mod processor;
@@ -23,18 +24,19 @@ mod verdict;
 
 pub use config::{
     BuildContext, BuildError, Checked, Claim, ComponentId, ExporterConfig, ExtensionConfig,
-    ProcessorConfig, ReceiverConfig, Sockets,
+    ProcessorConfig, ReceiverConfig,
 };
 pub use delivery_config::{
     BatchConfig, DeliveryConfig, PartitionConfig, QueueConfig, RetryConfig, Sizer,
 };
-pub use exporter::{Batching, BuiltExporter, Delivery, DynExporter, Exporter, Retry};
+pub use exporter::{Batching, BuiltExporter, Delivery, DynExporter, Exporter, Retry, StartAt};
 pub use extension::{ClientAuth, Extension, ServerAuth};
+pub use kept::Kept;
 pub use outlet::{Consume, Outlet};
 pub use problem::{Key, Problem, Problems, Severity};
 pub use processor::{Fate, Reservation, Reserve, Settle, Stage, Transform, Wait};
 pub use receiver::Receiver;
-pub use reservation::{EventId, IdClaim, IdMemory, Seen};
+pub use reservation::{EventId, IdClaim, IdMemory, KnownIds, Seen};
 pub use settings::{ByteSize, HumanDuration, Secret};
 pub use suggest::nearest;
 pub use verdict::{After, Undelivered, Verdict};

@@ -79,11 +79,16 @@ impl fmt::Debug for Seen {
 /// Remembers which ids were delivered within a window of time, exactly, and which are being delivered.
 ///
 /// Bounded: at most `max_ids` delivered ids (the oldest goes, see [`IdMemory::evicted`]), about 150 bytes each for ids
-/// of 36 characters, and those of the requests under way. It lives behind an [`Arc`], so that whoever outlives the
-/// component (the engine, across a reload) can keep it and lend it to the component's successor.
+/// of 36 characters, and those of the requests under way.
 pub struct IdMemory {
     window: Duration,
     max_ids: usize,
+    known: Arc<KnownIds>,
+}
+
+/// What an [`IdMemory`] knows, without its rules: a component and its successor share it, each with a window of its own.
+#[derive(Default)]
+pub struct KnownIds {
     ids: Mutex<Ids>,
     evicted: AtomicU64,
 }
@@ -107,11 +112,16 @@ impl IdMemory {
     /// An empty memory that knows a delivered id for `window`, and at most `max_ids` of them.
     #[must_use]
     pub fn new(window: Duration, max_ids: usize) -> Arc<Self> {
+        Self::over(Arc::default(), window, max_ids)
+    }
+
+    /// A memory by these rules over what is known already.
+    #[must_use]
+    pub fn over(known: Arc<KnownIds>, window: Duration, max_ids: usize) -> Arc<Self> {
         Arc::new(Self {
             window,
             max_ids,
-            ids: Mutex::default(),
-            evicted: AtomicU64::new(0),
+            known,
         })
     }
 
@@ -123,7 +133,7 @@ impl IdMemory {
             memory: Arc::clone(self),
             ids: Vec::new(),
         };
-        let mut known = self.ids.lock();
+        let mut known = self.known.ids.lock();
         known.forget_before(Instant::now().checked_sub(self.window));
         known.claims += 1;
         let number = known.claims;
@@ -173,7 +183,7 @@ impl IdMemory {
         }
         // A clock that began later than that makes it known a little longer than needed.
         let at = Instant::now().checked_sub(age).unwrap_or_else(Instant::now);
-        let mut known = self.ids.lock();
+        let mut known = self.known.ids.lock();
         for id in ids {
             if known.delivered.insert(id.clone()) {
                 known.by_age.push_back((at, id));
@@ -187,7 +197,7 @@ impl IdMemory {
     /// How many delivered ids it knows now.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.ids.lock().delivered.len()
+        self.known.ids.lock().delivered.len()
     }
 
     /// Whether it knows no delivered id.
@@ -200,12 +210,12 @@ impl IdMemory {
     /// them would have passed as new.
     #[must_use]
     pub fn evicted(&self) -> u64 {
-        self.evicted.load(Ordering::Relaxed)
+        self.known.evicted.load(Ordering::Relaxed)
     }
 
     fn settle(&self, ids: &[EventId], delivered: &[bool]) {
         let now = Instant::now();
-        let mut known = self.ids.lock();
+        let mut known = self.known.ids.lock();
         for (id, &delivered) in ids.iter().zip(delivered) {
             if delivered {
                 known.delivered.insert(id.clone());
@@ -232,7 +242,10 @@ impl IdMemory {
             known.forget_oldest();
         }
         drop(known);
-        let before = self.evicted.fetch_add(surplus as u64, Ordering::Relaxed);
+        let before = self
+            .known
+            .evicted
+            .fetch_add(surplus as u64, Ordering::Relaxed);
         let evicted = before + surplus as u64;
         // The first at once, and then each time that their number has doubled.
         if evicted.leading_zeros() != before.leading_zeros() {
@@ -258,6 +271,12 @@ impl Ids {
         if let Some((_, id)) = self.by_age.pop_front() {
             self.delivered.remove(&id);
         }
+    }
+}
+
+impl fmt::Debug for KnownIds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KnownIds({})", self.ids.lock().delivered.len())
     }
 }
 

@@ -141,8 +141,7 @@ impl Diagnostics {
     /// `file:line:column` of a finding.
     #[must_use]
     pub fn place(&self, diagnostic: &Diagnostic) -> String {
-        let (line, column) = self.source.line_column(diagnostic.span.start);
-        format!("{}:{line}:{column}", self.source.name())
+        self.source.place(diagnostic.span)
     }
 
     /// All findings as text. Literal secrets in the shown lines, and values of unknown keys, are

@@ -20,8 +20,8 @@ pub use diagnostic::{Diagnostic, Diagnostics, Style};
 pub use error::Error;
 pub use parse::{MAX_BYTES, MAX_DEPTH, MAX_NODES};
 pub use plan::{
-    Component, Encoding, FsyncRule, IntegrityRule, Ledger, LedgerBlock, LogLevel, OnFullRule,
-    Pipeline, PipelineId, Plan, RetentionBlock, Telemetry,
+    Admin, Changes, Component, Encoding, Fate, FsyncRule, IntegrityRule, Ledger, LedgerBlock,
+    LogLevel, OnFullRule, Pipeline, PipelineId, Plan, Reason, RetentionBlock, Telemetry, Timeouts,
 };
 pub use print::print;
 pub use reference::{Lookup, MAX_REFERENCES};

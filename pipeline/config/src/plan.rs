@@ -1,6 +1,7 @@
 //! What a file means: components read and checked, references between them resolved. A plan that exists can be built,
 //! but for what only the machine knows (a taken port, a missing certificate).
 
+mod changes;
 mod claims;
 mod components;
 mod elsewhere;
@@ -18,11 +19,12 @@ use sluice_component::{
     ComponentId, ExporterConfig, ExtensionConfig, ProcessorConfig, ReceiverConfig, Severity,
 };
 
+pub use changes::{Changes, Fate, Reason};
 pub(crate) use elsewhere::does_nothing;
 #[cfg(test)]
 pub(crate) use id::parse_id;
 pub use ledger::{FsyncRule, IntegrityRule, Ledger, LedgerBlock, OnFullRule, RetentionBlock};
-pub use service::{Encoding, LogLevel, Telemetry};
+pub use service::{Admin, Encoding, LogLevel, Telemetry, Timeouts};
 
 use crate::diagnostic::suggestion;
 use crate::literal::literals;
@@ -49,6 +51,10 @@ pub struct Plan {
     pub telemetry: Telemetry,
     /// What `service.ledger` says.
     pub ledger: Ledger,
+    /// What `service.admin` says.
+    pub admin: Admin,
+    /// `service.drain_timeout` and `service.shutdown_timeout`.
+    pub timeouts: Timeouts,
     /// What is worth saying but does not stop a start.
     pub warnings: Diagnostics,
 }
@@ -59,6 +65,8 @@ pub struct Plan {
 pub struct Component<C: ?Sized> {
     /// The id as the file writes it; `service.extensions` and `authenticator` use this spelling.
     pub written: String,
+    /// `file:line:column` of it.
+    pub at: String,
     /// The configuration.
     pub config: Box<C>,
     block: Node,
@@ -113,6 +121,24 @@ const SECTIONS: &[&str] = &[
 ];
 
 impl Plan {
+    /// A plan with the ledger of another one and nothing that runs: what is there before a start.
+    #[must_use]
+    pub fn without_components(other: &Self) -> Self {
+        Self {
+            receivers: BTreeMap::new(),
+            processors: BTreeMap::new(),
+            exporters: BTreeMap::new(),
+            extensions: BTreeMap::new(),
+            service_extensions: Vec::new(),
+            pipelines: Vec::new(),
+            telemetry: other.telemetry,
+            ledger: other.ledger.clone(),
+            admin: other.admin.clone(),
+            timeouts: other.timeouts,
+            warnings: Diagnostics::new(Source::new("", ""), Vec::new()),
+        }
+    }
+
     /// Reads a file. Touches neither the network nor, but through `lookup`, the environment and files.
     ///
     /// # Errors
@@ -151,14 +177,16 @@ impl Plan {
             return Err(found);
         }
         Ok(Self {
-            receivers: components.receivers.take(),
-            processors: components.processors.take(),
-            exporters: components.exporters.take(),
-            extensions: components.extensions.take(),
+            receivers: components.receivers.take(source),
+            processors: components.processors.take(source),
+            exporters: components.exporters.take(source),
+            extensions: components.extensions.take(source),
             service_extensions: service.extensions,
             pipelines,
             telemetry: service.telemetry,
             ledger: service.ledger,
+            admin: service.admin,
+            timeouts: service.timeouts,
             warnings: found,
         })
     }

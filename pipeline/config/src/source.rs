@@ -47,6 +47,13 @@ impl Source {
         &self.text
     }
 
+    /// `file:line:column` of a range's first byte.
+    #[must_use]
+    pub fn place(&self, span: Span) -> String {
+        let (line, column) = self.line_column(span.start);
+        format!("{}:{line}:{column}", self.name)
+    }
+
     /// Line and column of a byte, both from 1; columns count characters.
     #[must_use]
     pub fn line_column(&self, offset: usize) -> (usize, usize) {

@@ -12,6 +12,7 @@ use sluice_ledger::{Lease, Reader};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
 use crate::backoff::Backoff;
@@ -26,6 +27,8 @@ pub(crate) struct Destination {
     pub(crate) delivery: Delivery,
     pub(crate) health: Arc<Health>,
     pub(crate) pace: Arc<Pace>,
+    /// Those who send to it; when the last one is gone it can be closed.
+    pub(crate) users: TaskTracker,
 }
 
 /// How a loop is told to end.
@@ -53,7 +56,7 @@ pub(crate) async fn run(
             reader.next(&batching).await
         };
         tokio::select! {
-            () = stop.now.cancelled() => return,
+            () = stop.now.cancelled() => break,
             () = stop.soon.cancelled() => break,
             Some(_) = leases.join_next(), if !leases.is_empty() => {}
             lease = next, if has_room => {
@@ -63,9 +66,12 @@ pub(crate) async fn run(
     }
     let rest = async { while leases.join_next().await.is_some() {} };
     tokio::select! {
+        biased;
         () = stop.now.cancelled() => {}
-        () = rest => {}
+        () = rest => return,
     }
+    // Whoever comes next to the cursor must find no lease of ours.
+    leases.shutdown().await;
 }
 
 /// Tries until every record of the lease is settled, or until no further attempt is to begin.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use sluice_batch::{Batch, Signal};
 use sluice_component::{After, BoxFuture, Consume, Undelivered, Verdict};
 use tokio::time::{Instant, timeout_at};
+use tokio_util::task::TaskTracker;
 
 use crate::accept;
 use crate::path::Path;
@@ -18,9 +19,18 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 /// The pipelines behind one receiver's outlet.
 pub(crate) struct Fanout {
     pub(crate) paths: Vec<Arc<Path>>,
+    /// Requests that have come in here and whose fate is not known.
+    pub(crate) under_way: TaskTracker,
 }
 
 impl Fanout {
+    pub(crate) fn new(paths: Vec<Arc<Path>>) -> Self {
+        Self {
+            paths,
+            under_way: TaskTracker::new(),
+        }
+    }
+
     fn paths_for(&self, signal: Signal) -> Vec<Arc<Path>> {
         self.paths
             .iter()
@@ -33,7 +43,10 @@ impl Fanout {
 impl Consume for Fanout {
     fn consume(&self, batch: Batch) -> BoxFuture<'static, Result<(), Undelivered>> {
         let paths = self.paths_for(batch.signal());
+        let under_way = self.under_way.clone();
+        let request = under_way.token();
         Box::pin(async move {
+            let _request = request;
             let records = batch.len();
             if paths.is_empty() && records > 0 {
                 let reason = format!(
@@ -70,7 +83,7 @@ impl Consume for Fanout {
                 .into_iter()
                 .zip(outcomes)
                 .map(|(claims, outcome)| {
-                    tokio::spawn(async move { claims.settle(outcome.await, deadline).await })
+                    under_way.spawn(async move { claims.settle(outcome.await, deadline).await })
                 })
                 .collect();
             let all = async {

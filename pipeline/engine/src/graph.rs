@@ -1,28 +1,27 @@
-//! From a plan to a running graph, and from a running graph to a clean end.
+//! A running graph: from a plan to receivers and exporters at work, from one plan to the next, and to a clean end.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sluice_component::{
-    Batching, BoxError, BuildContext, BuildError, ComponentId, Outlet, Receiver, Sockets, Stage,
-};
-use sluice_config::Plan;
-use sluice_ledger::{Ledger, Log};
+use sluice_component::{BoxError, BuildError, ComponentId, Kept, Outlet};
+use sluice_config::{Changes, Plan};
+use sluice_ledger::{Ledger, Log, Reader, StartAt};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
-use crate::delivery::{self, Destination, Stop};
+use crate::build::{Builder, Fresh, Nodes};
+use crate::delivery::{Destination, Stop};
 use crate::fanout::Fanout;
-use crate::health::Health;
+use crate::files::Files;
+use crate::lane::{Lane, Work};
 use crate::ledger;
-use crate::pace::Pace;
 use crate::path::Path;
 use crate::replay::Control;
 use crate::sink::Sink;
-use crate::sockets::BoundSockets;
 
 /// What the engine needs beside the plan.
 #[derive(Clone, Copy, Debug)]
@@ -41,8 +40,10 @@ impl Default for Options {
 
 /// Why a valid plan could not be started; nothing was started then.
 #[derive(Debug, thiserror::Error)]
-#[error("{component}: {why}")]
+#[error("{}{component}: {why}", at.as_ref().map(|at| format!("{at}: ")).unwrap_or_default())]
 pub struct StartError {
+    /// `file:line:column` of the component.
+    pub at: Option<String>,
     /// The component's id in the file.
     pub component: String,
     /// What stands in the way.
@@ -50,16 +51,51 @@ pub struct StartError {
 }
 
 /// A running graph. Dropping it abandons everything; [`Running::drain`] ends it well.
-#[derive(Debug)]
 pub struct Running {
-    receivers: JoinSet<(ComponentId, Result<(), BoxError>)>,
-    loops: JoinSet<()>,
+    plan: Plan,
+    options: Options,
+    nodes: Nodes,
+    /// What components read when they were built.
+    files: Files,
+    kept: Arc<Kept>,
+    receivers: BTreeMap<ComponentId, Door>,
+    receiving: JoinSet<Ended>,
+    /// By pipeline and exporter; without a ledger each pipeline's log is a new one when it changes, and so are its lanes.
+    lanes: BTreeMap<LaneId, Lane>,
+    delivering: JoinSet<()>,
+    /// What is on its way out.
+    leaving: JoinSet<()>,
     stop_receivers: CancellationToken,
     stop_loops: Stop,
-    /// Of the pipelines, without a ledger.
-    logs: Vec<Log>,
     control: Control,
-    destinations: Vec<Arc<Destination>>,
+}
+
+/// A pipeline's log, by its address where it is one in memory, and an exporter's name.
+type LaneId = (usize, Arc<str>, String);
+
+/// A receiver that ended: by its own account, or because it was told to.
+type Ended = (ComponentId, CancellationToken, Result<(), BoxError>);
+
+/// A receiver's place in the graph, which its successors take over.
+struct Door {
+    outlet: Outlet,
+    /// The pipelines behind it now.
+    paths: Vec<Arc<Path>>,
+    /// Requests on those.
+    requests: TaskTracker,
+    /// Of the receiver that is there.
+    stop: CancellationToken,
+    /// Fires when that one is gone.
+    gone: TaskTracker,
+}
+
+impl std::fmt::Debug for Running {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Running")
+            .field("receivers", &self.receivers.keys())
+            .field("lanes", &self.lanes.keys())
+            .finish_non_exhaustive()
+    }
 }
 
 impl std::fmt::Debug for Destination {
@@ -71,59 +107,25 @@ impl std::fmt::Debug for Destination {
     }
 }
 
-/// One exporter at the end of one pipeline, with how that pipeline gathers records for it.
-type End = (Arc<Destination>, Batching);
-
-/// How long an exporter that nobody told otherwise may wait for fuller batches while senders wait for it. Common
-/// senders give up after five seconds, and then send duplicates.
-const PATIENCE: Duration = Duration::from_secs(1);
-
 /// At a stop, exporters that keep up get this long for the last records.
 const MOMENT: Duration = Duration::from_secs(1);
 
-/// Everything that a plan describes, built and not started.
-struct Built {
-    receivers: Vec<(ComponentId, Box<dyn Receiver>, Outlet)>,
-    paths: Vec<(Arc<Path>, Vec<End>)>,
-    destinations: Vec<Arc<Destination>>,
-}
+/// An exporter that is not used any more gets this long to close.
+const CLOSING: Duration = Duration::from_secs(5);
 
-/// Builds the whole graph, then starts it.
+/// Builds the whole graph, then starts it. To be called within a runtime.
 ///
 /// # Errors
 /// [`StartError`] names the component that could not be built.
-pub fn start(plan: &Plan, options: Options) -> Result<Running, StartError> {
-    let (mut running, built) = prepare(plan, options, true)?;
-    let mut loops = Vec::new();
-    for (path, destinations) in &built.paths {
-        for (destination, batching) in destinations {
-            let reader = path
-                .sink
-                .reader(&path.name, &destination.name)
-                .map_err(ledger::unusable)?;
-            loops.push((destination.clone(), reader, *batching));
-        }
-        if let Sink::Memory(log) = &path.sink {
-            running.logs.push(log.clone());
-        }
-    }
+pub fn start(plan: Plan, options: Options) -> Result<Running, StartError> {
+    let mut running = Running::empty(&plan, options)?;
+    running.become_plan(plan, true)?;
     if let Some(ledger) = &running.control.ledger {
         ledger.all_claimed().map_err(ledger::unusable)?;
-        ledger::remember(ledger, built.paths.iter().map(|(path, _)| &**path));
-    }
-    for (destination, reader, batching) in loops {
-        let stop = running.stop_loops.clone();
-        running
-            .loops
-            .spawn(delivery::run(destination, reader, batching, stop));
     }
     running
-        .loops
+        .delivering
         .spawn(ledger::retry_wanted(running.control.clone()));
-    for (id, receiver, outlet) in built.receivers {
-        let work = receiver.run(outlet, running.stop_receivers.clone());
-        running.receivers.spawn(async move { (id, work.await) });
-    }
     Ok(running)
 }
 
@@ -131,195 +133,279 @@ pub fn start(plan: &Plan, options: Options) -> Result<Running, StartError> {
 ///
 /// # Errors
 /// As [`start`].
-pub fn start_idle(plan: &Plan, options: Options) -> Result<Running, StartError> {
-    Ok(prepare(plan, options, false)?.0)
-}
-
-fn prepare(
-    plan: &Plan,
-    options: Options,
-    with_receivers: bool,
-) -> Result<(Running, Built), StartError> {
-    let ledger = ledger::open(&plan.ledger)?;
-    let built = build(plan, options, ledger.as_ref(), with_receivers)?;
-    let ends = built.paths.iter().flat_map(|(path, ends)| {
-        let ends = ends.iter();
-        ends.map(|(destination, _)| (path.clone(), destination.clone()))
-    });
-    let stop_loops = Stop::default();
-    let running = Running {
-        receivers: JoinSet::new(),
-        loops: JoinSet::new(),
-        stop_receivers: CancellationToken::new(),
-        logs: Vec::new(),
-        control: Control {
-            ledger,
-            ends: Arc::new(ends.collect()),
-            stop: stop_loops.soon.clone(),
-        },
-        stop_loops,
-        destinations: built.destinations.clone(),
-    };
-    Ok((running, built))
-}
-
-fn build(
-    plan: &Plan,
-    options: Options,
-    ledger: Option<&Ledger>,
-    with_receivers: bool,
-) -> Result<Built, StartError> {
-    let sockets: Arc<dyn Sockets> = Arc::new(BoundSockets::default());
-    let mut extensions = HashMap::new();
-    let context = |id: &ComponentId, extensions: &Arc<HashMap<_, _>>| BuildContext {
-        id: id.clone(),
-        extensions: extensions.clone(),
-        sockets: sockets.clone(),
-    };
-    let failed = |component: &str| {
-        let component = component.to_owned();
-        move |why| StartError { component, why }
-    };
-
-    let none = Arc::new(HashMap::new());
-    for id in &plan.service_extensions {
-        let component = &plan.extensions[id];
-        let extension = component
-            .config
-            .build(&context(id, &none))
-            .map_err(failed(&component.written))?;
-        extensions.insert(component.written.clone(), extension);
-    }
-    let extensions = Arc::new(extensions);
-
-    let mut destinations: BTreeMap<&ComponentId, Vec<Arc<Destination>>> = BTreeMap::new();
-    for id in plan.pipelines.iter().flat_map(|p| &p.exporters) {
-        if destinations.contains_key(id) {
-            continue;
-        }
-        let component = &plan.exporters[id];
-        let built = component
-            .config
-            .build(&context(id, &extensions))
-            .map_err(failed(&component.written))?;
-        let built = built.into_iter().map(|exporter| {
-            let name = if exporter.key.is_empty() {
-                component.written.clone()
-            } else {
-                format!("{}[{}]", component.written, exporter.key)
-            };
-            let pace = Arc::new(Pace::new(exporter.delivery.max_concurrency));
-            Arc::new(Destination {
-                name,
-                exporter: exporter.exporter,
-                delivery: exporter.delivery,
-                health: Arc::new(Health::default()),
-                pace,
-            })
-        });
-        destinations.insert(id, built.collect());
-    }
-
-    let mut paths = Vec::new();
-    let mut paths_of: BTreeMap<&ComponentId, Vec<Arc<Path>>> = BTreeMap::new();
-    for pipeline in &plan.pipelines {
-        let mut stages = Vec::new();
-        for id in &pipeline.processors {
-            let component = &plan.processors[id];
-            stages.push(
-                component
-                    .config
-                    .build(&context(id, &extensions))
-                    .map_err(failed(&component.written))?,
-            );
-        }
-        let default = stages.iter().find_map(|s| {
-            if let Stage::Batching(batching) = s {
-                Some(*batching)
-            } else {
-                None
-            }
-        });
-        let sink = match ledger {
-            Some(ledger) => Sink::Ledger(ledger.clone()),
-            None => Sink::Memory(Log::in_memory(options.log_bytes)),
-        };
-        let path = Arc::new(Path {
-            name: pipeline.id.to_string().into(),
-            signal: pipeline.id.signal,
-            stages,
-            sink,
-        });
-        let ends = pipeline
-            .exporters
-            .iter()
-            .flat_map(|id| &destinations[id])
-            .map(|destination| {
-                let own = &destination.delivery;
-                let batching = match default {
-                    Some(default) if !own.batching_is_explicit => Batching {
-                        max_bytes: own.batching.max_bytes,
-                        ..default
-                    },
-                    _ if own.batching_is_explicit || ledger.is_some() => own.batching,
-                    // Senders wait for delivery, so an exporter's own patience must not outlast theirs.
-                    _ => Batching {
-                        timeout: own.batching.timeout.map(|t| t.min(PATIENCE)),
-                        ..own.batching
-                    },
-                };
-                (destination.clone(), batching)
-            });
-        paths.push((path.clone(), ends.collect()));
-        for id in pipeline.receivers.iter().filter(|_| with_receivers) {
-            paths_of.entry(id).or_default().push(path.clone());
-        }
-    }
-
-    let mut receivers = Vec::new();
-    for (id, paths) in paths_of {
-        let component = &plan.receivers[id];
-        let receiver = component
-            .config
-            .build(&context(id, &extensions))
-            .map_err(failed(&component.written))?;
-        receivers.push((
-            id.clone(),
-            receiver,
-            Outlet::new(Box::new(Fanout { paths })),
-        ));
-    }
-    Ok(Built {
-        receivers,
-        paths,
-        destinations: destinations.into_values().flatten().collect(),
-    })
+pub fn start_idle(plan: Plan, options: Options) -> Result<Running, StartError> {
+    let mut running = Running::empty(&plan, options)?;
+    let changes = plan.changes_from(&running.plan, &|_| false);
+    let (nodes, _) = running.builder(&plan, &changes).build(false)?;
+    running.control.show(&nodes);
+    (running.plan, running.nodes) = (plan, nodes);
+    Ok(running)
 }
 
 impl Running {
+    /// A graph of nothing, on the plan's ledger.
+    fn empty(plan: &Plan, options: Options) -> Result<Self, StartError> {
+        let ledger = ledger::open(&plan.ledger)?;
+        let stop_loops = Stop::default();
+        Ok(Self {
+            plan: Plan::without_components(plan),
+            options,
+            nodes: Nodes::default(),
+            files: Files::default(),
+            kept: Arc::default(),
+            receivers: BTreeMap::new(),
+            receiving: JoinSet::new(),
+            lanes: BTreeMap::new(),
+            delivering: JoinSet::new(),
+            leaving: JoinSet::new(),
+            stop_receivers: CancellationToken::new(),
+            control: Control::new(ledger, stop_loops.soon.clone()),
+            stop_loops,
+        })
+    }
+
+    /// Becomes what another plan describes: builds what is new, and only then, at one go, puts it in the place of what
+    /// differs. What the two plans have in common goes on untouched. What is replaced or removed has
+    /// `service.drain_timeout` to finish, which this does not wait for.
+    ///
+    /// # Errors
+    /// [`StartError`] names what could not be built. The graph runs on as it was.
+    pub fn reload(&mut self, plan: Plan) -> Result<Changes, StartError> {
+        self.become_plan(plan, false)
+    }
+
+    /// What a reload with this plan would change now.
+    #[must_use]
+    pub fn changes_to(&self, plan: &Plan) -> Changes {
+        self.compare(plan, &Files::of(plan))
+    }
+
+    fn compare(&self, plan: &Plan, files: &Files) -> Changes {
+        plan.changes_from(&self.plan, &|path| self.files.differs(files, path))
+    }
+
+    fn builder<'a>(&'a self, plan: &'a Plan, changes: &'a Changes) -> Builder<'a> {
+        Builder {
+            plan,
+            changes,
+            before: &self.nodes,
+            ledger: self.control.ledger.as_ref(),
+            options: self.options,
+            kept: &self.kept,
+        }
+    }
+
+    fn become_plan(&mut self, plan: Plan, is_first: bool) -> Result<Changes, StartError> {
+        // Before anything is read: what changes meanwhile is seen by the next reload.
+        let files = Files::of(&plan);
+        let changes = self.compare(&plan, &files);
+        if changes.ledger {
+            return Err(StartError {
+                at: None,
+                component: "service.ledger".into(),
+                why: BuildError::new("cannot change while Sluice runs: restart it"),
+            });
+        }
+        let (nodes, fresh) = self.builder(&plan, &changes).build(true)?;
+        let readers = self.readers(&nodes).inspect_err(|_| {
+            if let (Some(ledger), false) = (&self.control.ledger, is_first) {
+                // The cursors that were made for nothing.
+                let _ = ledger.all_claimed();
+            }
+        })?;
+        if let Some(ledger) = &self.control.ledger {
+            ledger::remember(ledger, &nodes.blank(&self.nodes));
+        }
+        // From here on nothing fails.
+        let drain = plan.timeouts.drain;
+        let mut under_way = Vec::new();
+        self.put_exporters(&nodes, readers, drain);
+        self.put_receivers(&nodes, fresh, &mut under_way);
+        let under_way = Arc::new(under_way);
+        self.let_go(&nodes, &under_way, drain);
+        self.control.show(&nodes);
+        (self.plan, self.nodes, self.files) = (plan, nodes, files);
+        Ok(changes)
+    }
+
+    /// Cursors for the exporters that are new on their pipelines.
+    fn readers(&self, nodes: &Nodes) -> Result<BTreeMap<LaneId, Reader>, StartError> {
+        let mut readers = BTreeMap::new();
+        for leg in &nodes.legs {
+            for (destination, _) in &leg.ends {
+                let id = lane_id(&leg.path, destination);
+                if self.lanes.contains_key(&id) {
+                    continue;
+                }
+                let start = match destination.delivery.start_at {
+                    sluice_component::StartAt::Now => StartAt::Now,
+                    sluice_component::StartAt::Beginning => StartAt::Beginning,
+                };
+                let sink = &leg.path.sink;
+                let reader = sink.reader_from(&leg.path.name, &destination.name, start);
+                readers.insert(id, reader.map_err(ledger::unusable)?);
+            }
+        }
+        Ok(readers)
+    }
+
+    fn put_exporters(
+        &mut self,
+        nodes: &Nodes,
+        mut readers: BTreeMap<LaneId, Reader>,
+        drain: Duration,
+    ) {
+        for leg in &nodes.legs {
+            for (destination, batching) in &leg.ends {
+                let id = lane_id(&leg.path, destination);
+                if let Some(reader) = readers.remove(&id) {
+                    let lane = Lane::start(
+                        &mut self.delivering,
+                        (leg.path.sink.clone(), leg.path.name.clone()),
+                        reader,
+                        Work::new(destination, *batching),
+                        drain,
+                        self.stop_loops.clone(),
+                    );
+                    self.lanes.insert(id, lane);
+                } else if let Some(lane) = self.lanes.get(&id) {
+                    lane.put(destination, *batching);
+                }
+            }
+        }
+    }
+
+    /// Puts receivers in the place of others, and other pipelines behind those that stay. `under_way` gets the requests
+    /// that are on the old ones.
+    fn put_receivers(
+        &mut self,
+        nodes: &Nodes,
+        fresh: Vec<Fresh>,
+        under_way: &mut Vec<TaskTracker>,
+    ) {
+        for (id, paths) in &nodes.behind {
+            let is_there = self.receivers.get(id).map(|door| {
+                let pairs = door.paths.iter().zip(paths);
+                door.paths.len() == paths.len() && pairs.into_iter().all(|(a, b)| Arc::ptr_eq(a, b))
+            });
+            if is_there == Some(true) {
+                continue;
+            }
+            let fanout = Fanout::new(paths.clone());
+            let requests = fanout.under_way.clone();
+            if let Some(door) = self.receivers.get_mut(id) {
+                door.outlet.swap(Box::new(fanout));
+                door.paths.clone_from(paths);
+                under_way.push(std::mem::replace(&mut door.requests, requests));
+            } else {
+                let door = Door {
+                    outlet: Outlet::new(Box::new(fanout)),
+                    paths: paths.clone(),
+                    requests,
+                    stop: CancellationToken::new(),
+                    gone: TaskTracker::new(),
+                };
+                self.receivers.insert(id.clone(), door);
+            }
+        }
+        for (id, receiver) in fresh {
+            let Some(door) = self.receivers.get_mut(&id) else {
+                continue;
+            };
+            let stop = self.stop_receivers.child_token();
+            // The new one has its sockets when this returns, so the old one ends no connection that the new one serves.
+            let work = receiver.run(door.outlet.clone(), stop.clone());
+            std::mem::replace(&mut door.stop, stop.clone()).cancel();
+            door.gone = TaskTracker::new();
+            let work = door.gone.track_future(work);
+            self.receiving.spawn(async move { (id, stop, work.await) });
+        }
+        let removed = self
+            .receivers
+            .keys()
+            .filter(|id| !nodes.behind.contains_key(id));
+        for id in removed.cloned().collect::<Vec<_>>() {
+            if let Some(door) = self.receivers.remove(&id) {
+                door.stop.cancel();
+                under_way.extend([door.gone, door.requests]);
+            }
+        }
+        for requests in under_way {
+            requests.close();
+        }
+    }
+
+    /// Sends off what is not in `nodes` any more.
+    fn let_go(&mut self, nodes: &Nodes, under_way: &Arc<Vec<TaskTracker>>, drain: Duration) {
+        while self.leaving.try_join_next().is_some() {}
+        let wanted: BTreeSet<LaneId> = nodes
+            .legs
+            .iter()
+            .flat_map(|leg| leg.ends.iter().map(|(d, _)| lane_id(&leg.path, d)))
+            .collect();
+        self.lanes
+            .retain(|id, lane| wanted.contains(id) || !lane.is_idle());
+        for (_, lane) in self.lanes.iter().filter(|(id, _)| !wanted.contains(*id)) {
+            lane.leave(under_way);
+        }
+        for leg in &self.nodes.legs {
+            let stays = nodes.legs.iter().any(|l| Arc::ptr_eq(&l.path, &leg.path));
+            if let (false, Sink::Memory(log)) = (stays, &leg.path.sink) {
+                let (log, under_way) = (log.clone(), under_way.clone());
+                self.leaving.spawn(async move {
+                    let settled = async {
+                        for requests in under_way.iter() {
+                            requests.wait().await;
+                        }
+                        log.drained().await;
+                    };
+                    // What is left then goes back to its senders.
+                    let _ = tokio::time::timeout(drain, settled).await;
+                    log.close();
+                });
+            }
+        }
+        let stay: Vec<_> = nodes.destinations().map(Arc::as_ptr).collect();
+        let gone = self.nodes.destinations();
+        for destination in gone.filter(|d| !stay.contains(&Arc::as_ptr(d))) {
+            let destination = destination.clone();
+            self.leaving.spawn(async move {
+                destination.users.close();
+                destination.users.wait().await;
+                let closed = destination.exporter.shutdown();
+                let _ = tokio::time::timeout(CLOSING, closed).await;
+            });
+        }
+    }
+
     /// Waits until a receiver ends by itself, which none does while all is well.
     pub async fn failed(&mut self) -> String {
         loop {
-            match self.receivers.join_next().await {
-                Some(Ok((id, Err(error)))) => return format!("receiver {id} ended: {error}"),
-                Some(Ok((id, Ok(())))) => return format!("receiver {id} ended by itself"),
+            match self.receiving.join_next().await {
+                Some(Ok((id, stop, result))) if stop.is_cancelled() => report(&id, result),
+                Some(Ok((id, _, Err(error)))) => return format!("receiver {id} ended: {error}"),
+                Some(Ok((id, _, Ok(())))) => return format!("receiver {id} ended by itself"),
                 Some(Err(panicked)) => return format!("a receiver ended unexpectedly: {panicked}"),
                 None => std::future::pending().await,
             }
         }
     }
 
+    /// The plan that runs.
+    #[must_use]
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Files that components read when they were built.
+    pub fn files(&self) -> impl Iterator<Item = &std::path::Path> {
+        self.files.names()
+    }
+
     /// What an operator can do with it.
     #[must_use]
     pub fn control(&self) -> Control {
         self.control.clone()
-    }
-
-    /// The destinations with their counts and states.
-    pub fn health(&self) -> impl Iterator<Item = (&str, &Arc<Health>)> {
-        self.destinations
-            .iter()
-            .map(|d| (d.name.as_str(), &d.health))
     }
 
     /// Ends the graph: takes no new request, finishes what was taken in, closes the exporters. Says whether every sender
@@ -341,12 +427,16 @@ impl Running {
         };
         self.join_receivers(deadline).await;
         self.stop_loops.now.cancel();
-        while self.loops.join_next().await.is_some() {}
+        while self.delivering.join_next().await.is_some() {}
         if let Some(ledger) = self.control.ledger.take() {
             // It waits for the disk.
             let _ = tokio::task::spawn_blocking(move || ledger.close()).await;
         }
-        for destination in &self.destinations {
+        let _ = timeout_at(deadline, async {
+            while self.leaving.join_next().await.is_some() {}
+        })
+        .await;
+        for destination in self.nodes.destinations() {
             let _ = timeout_at(
                 deadline.max(Instant::now() + Duration::from_secs(1)),
                 destination.exporter.shutdown(),
@@ -375,7 +465,7 @@ impl Running {
             );
         }
         self.stop_loops.soon.cancel();
-        let loops = &mut self.loops;
+        let loops = &mut self.delivering;
         let _ = timeout_at(deadline, async {
             while loops.join_next().await.is_some() {}
         })
@@ -385,27 +475,51 @@ impl Running {
     /// Without a ledger: waits until everything is delivered, and gives up on the rest.
     async fn deliver_all(&self, enough: Instant) -> bool {
         let mut complete = true;
-        for log in &self.logs {
+        for log in self.logs() {
             complete &= timeout_at(enough, log.drained()).await.is_ok();
         }
         if !complete {
-            let waiting: u64 = self.logs.iter().map(Log::waiting).sum();
+            let waiting: u64 = self.logs().map(Log::waiting).sum();
             warn!(
                 records = waiting,
                 "stopping before every exporter has taken these records; their senders are told to try again"
             );
         }
-        for log in &self.logs {
+        for log in self.logs() {
             log.close();
         }
         complete
     }
 
     async fn join_receivers(&mut self, until: Instant) {
-        while let Ok(Some(ended)) = timeout_at(until, self.receivers.join_next()).await {
-            if let Ok((id, Err(error))) = ended {
-                error!(receiver = %id, %error, "the receiver ended badly");
+        while let Ok(Some(ended)) = timeout_at(until, self.receiving.join_next()).await {
+            if let Ok((id, _, result)) = ended {
+                report(&id, result);
             }
         }
+    }
+
+    fn logs(&self) -> impl Iterator<Item = &Log> {
+        self.nodes
+            .legs
+            .iter()
+            .filter_map(|leg| match &leg.path.sink {
+                Sink::Memory(log) => Some(log),
+                Sink::Ledger(_) => None,
+            })
+    }
+}
+
+fn lane_id(path: &Path, destination: &Destination) -> LaneId {
+    let log = match &path.sink {
+        Sink::Memory(log) => log.address(),
+        Sink::Ledger(_) => 0,
+    };
+    (log, path.name.clone(), destination.name.clone())
+}
+
+fn report(id: &ComponentId, result: Result<(), BoxError>) {
+    if let Err(error) = result {
+        error!(receiver = %id, %error, "the receiver ended badly");
     }
 }

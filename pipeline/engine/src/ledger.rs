@@ -4,13 +4,12 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use sluice_component::{BuildError, Stage};
+use sluice_component::{BuildError, Reserve};
 use sluice_config::{FsyncRule, IntegrityRule, LedgerBlock, OnFullRule};
 use sluice_ledger::{Fsync, Integrity, Ledger, OnFull, Settings};
 use tracing::{info, warn};
 
 use crate::graph::StartError;
-use crate::path::Path;
 use crate::replay::{Control, Progress};
 
 /// Where a ledger lies unless the file says otherwise.
@@ -84,21 +83,15 @@ pub(crate) fn open(plan: &sluice_config::Ledger) -> Result<Option<Ledger>, Start
 
 pub(crate) fn unusable(error: impl std::fmt::Display) -> StartError {
     StartError {
+        at: None,
         component: "service.ledger".into(),
         why: BuildError(error.to_string()),
     }
 }
 
-/// Gives the stages that remember delivered ids their memory back: what the ledger took within their window.
-pub(crate) fn remember<'p>(ledger: &Ledger, paths: impl Iterator<Item = &'p Path>) {
-    let mut stages = Vec::new();
-    for path in paths {
-        for stage in &path.stages {
-            if let Stage::Reserve(step) = stage {
-                stages.push((path.name.clone(), step.clone()));
-            }
-        }
-    }
+/// Gives stages that remember delivered ids their memory back, each with its pipeline: what the ledger took within their
+/// window.
+pub(crate) fn remember(ledger: &Ledger, stages: &[(Arc<str>, Arc<dyn Reserve>)]) {
     let window = stages
         .iter()
         .map(|(_, step)| step.window())
@@ -109,7 +102,7 @@ pub(crate) fn remember<'p>(ledger: &Ledger, paths: impl Iterator<Item = &'p Path
     }
     let mut records = 0;
     let read = ledger.recent(window, |pipeline, age, batch| {
-        for (name, step) in &stages {
+        for (name, step) in stages {
             if **name == *pipeline && age <= step.window() {
                 step.remember(&batch, age);
                 records += batch.len();

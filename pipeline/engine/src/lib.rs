@@ -8,16 +8,18 @@
 
 mod accept;
 mod backoff;
+mod build;
 mod delivery;
 mod fanout;
+mod files;
 mod graph;
 mod health;
+mod lane;
 mod ledger;
 mod pace;
 mod path;
 mod replay;
 mod sink;
-mod sockets;
 
 #[cfg(test)]
 mod tests;

@@ -1,10 +1,12 @@
 //! Records from the ledger once more to one exporter: a replay of what was delivered, or a retry of dead letters. They
 //! move no cursor, are marked, and pass today's redaction again.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use sluice_batch::{Batch, Record, Value};
 use sluice_component::{BoxError, BoxFuture, Stage};
 use sluice_ledger::{Entry, Lease, Ledger, Lender, Outcome, Refusal};
@@ -12,7 +14,9 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::build::Nodes;
 use crate::delivery::{self, Destination};
+use crate::health::Health;
 use crate::path::Path;
 
 /// The attribute that marks a record that was sent again by someone's order.
@@ -109,7 +113,7 @@ pub(crate) type End = (Arc<Path>, Arc<Destination>);
 pub struct Control {
     pub(crate) ledger: Option<Ledger>,
     /// Each destination with a pipeline that ends in it.
-    pub(crate) ends: Arc<Vec<End>>,
+    pub(crate) ends: Arc<ArcSwap<Vec<End>>>,
     pub(crate) stop: CancellationToken,
 }
 
@@ -122,6 +126,31 @@ impl std::fmt::Debug for Path {
 }
 
 impl Control {
+    pub(crate) fn new(ledger: Option<Ledger>, stop: CancellationToken) -> Self {
+        Self {
+            ledger,
+            ends: Arc::default(),
+            stop,
+        }
+    }
+
+    /// From here on these are the destinations.
+    pub(crate) fn show(&self, nodes: &Nodes) {
+        let ends = nodes.legs.iter().flat_map(|leg| {
+            let ends = leg.ends.iter();
+            ends.map(|(destination, _)| (leg.path.clone(), destination.clone()))
+        });
+        self.ends.store(Arc::new(ends.collect()));
+    }
+
+    /// The destinations with their counts and states.
+    #[must_use]
+    pub fn health(&self) -> BTreeMap<String, Arc<Health>> {
+        let ends = self.ends.load();
+        let health = ends.iter().map(|(_, d)| (d.name.clone(), d.health.clone()));
+        health.collect()
+    }
+
     /// The ledger, if there is one.
     #[must_use]
     pub fn ledger(&self) -> Option<&Ledger> {
@@ -131,7 +160,8 @@ impl Control {
     /// The names of all destinations.
     #[must_use]
     pub fn exporters(&self) -> Vec<String> {
-        let mut names: Vec<String> = self.ends.iter().map(|(_, d)| d.name.clone()).collect();
+        let ends = self.ends.load();
+        let mut names: Vec<String> = ends.iter().map(|(_, d)| d.name.clone()).collect();
         names.sort();
         names.dedup();
         names
@@ -289,6 +319,7 @@ impl Control {
     fn ends_of(&self, exporter: &str) -> Result<Vec<End>, ReplayError> {
         let ends: Vec<_> = self
             .ends
+            .load()
             .iter()
             .filter(|(_, d)| {
                 d.name == exporter

@@ -1,6 +1,7 @@
 //! Where a request's batches go once the stages are through with them: the node's ledger, or the pipeline's log in
 //! memory.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use futures_util::FutureExt as _;
 use sluice_batch::Batch;
 use sluice_component::{After, BoxFuture, Undelivered, Verdict};
 use sluice_ledger::{AppendError, CursorId, Ledger, Log, Reader, Refused, StartAt};
+use tracing::warn;
 
 /// The end of a pipeline.
 #[derive(Clone, Debug)]
@@ -64,18 +66,56 @@ fn not_written(records: usize, error: AppendError) -> Undelivered {
     Undelivered::all(records, verdict).because(error)
 }
 
+fn cursor(pipeline: &Arc<str>, exporter: &str) -> CursorId {
+    CursorId {
+        pipeline: pipeline.clone(),
+        exporter: exporter.into(),
+    }
+}
+
 impl Sink {
-    /// An exporter's cursor on a pipeline's records.
-    pub(crate) fn reader(&self, pipeline: &Arc<str>, exporter: &str) -> std::io::Result<Reader> {
+    /// An exporter's cursor on a pipeline's records, from where it stands; a new one begins now.
+    pub(crate) fn reader(&self, pipeline: &Arc<str>, exporter: &str) -> io::Result<Reader> {
+        self.reader_from(pipeline, exporter, StartAt::Now)
+    }
+
+    /// The same; a new one begins as `start` says.
+    pub(crate) fn reader_from(
+        &self,
+        pipeline: &Arc<str>,
+        exporter: &str,
+        start: StartAt,
+    ) -> io::Result<Reader> {
         match self {
             Self::Memory(log) => Ok(log.reader(exporter)),
-            Self::Ledger(ledger) => {
-                let id = CursorId {
-                    pipeline: pipeline.clone(),
-                    exporter: exporter.into(),
-                };
-                ledger.reader(id, StartAt::Now)
-            }
+            Self::Ledger(ledger) => ledger.reader(cursor(pipeline, exporter), start),
+        }
+    }
+
+    /// The place behind what was taken in until now.
+    pub(crate) fn end(&self) -> u64 {
+        match self {
+            Self::Memory(_) => 0,
+            Self::Ledger(ledger) => ledger.end(),
+        }
+    }
+
+    /// Whether an exporter has taken everything before `end`; in memory, all there is.
+    pub(crate) fn has_passed(&self, pipeline: &Arc<str>, exporter: &str, end: u64) -> bool {
+        match self {
+            Self::Memory(log) => log.waiting() == 0,
+            Self::Ledger(ledger) => ledger.has_passed(&cursor(pipeline, exporter), end),
+        }
+    }
+
+    /// Cursors that nobody holds are orphaned from here on.
+    pub(crate) async fn all_claimed(&self) {
+        let Self::Ledger(ledger) = self else { return };
+        let ledger = ledger.clone();
+        // It waits for the disk.
+        let stored = tokio::task::spawn_blocking(move || ledger.all_claimed()).await;
+        if let Err(error) = stored.map_err(io::Error::other).flatten() {
+            warn!(%error, "cursors cannot be stored");
         }
     }
 }

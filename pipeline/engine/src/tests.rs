@@ -14,6 +14,7 @@ use sluice_component::{
 };
 use sluice_ledger::Log;
 use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
 
 use crate::delivery::{self, Destination, Stop};
 use crate::fanout::Fanout;
@@ -115,6 +116,7 @@ impl Rig {
                 },
                 health: health.clone(),
                 pace: Arc::new(Pace::new(4)),
+                users: TaskTracker::new(),
             });
             let batching = destination.delivery.batching;
             tokio::spawn(delivery::run(
@@ -133,11 +135,7 @@ impl Rig {
     }
 
     async fn send(&self, batch: Batch) -> Result<(), Undelivered> {
-        Fanout {
-            paths: vec![self.path.clone()],
-        }
-        .consume(batch)
-        .await
+        Fanout::new(vec![self.path.clone()]).consume(batch).await
     }
 
     fn attempts(&self, exporter: usize) -> Vec<(Duration, Vec<i64>)> {
@@ -228,7 +226,7 @@ async fn a_dead_exporter_never_delays_what_its_sibling_gets() {
     let rig = Rig::new(vec![], vec![dead, scripted([])], PLAIN);
     for id in 0..5 {
         let path = rig.path.clone();
-        tokio::spawn(async move { Fanout { paths: vec![path] }.consume(batch([id])).await });
+        tokio::spawn(async move { Fanout::new(vec![path]).consume(batch([id])).await });
     }
     tokio::time::sleep(Duration::from_millis(1)).await;
     let got: Vec<i64> = rig
@@ -265,7 +263,7 @@ async fn a_hung_attempt_is_given_up_and_repeated() {
     };
     let rig = Rig::new(vec![], vec![hung], PLAIN);
     let path = rig.path.clone();
-    tokio::spawn(async move { Fanout { paths: vec![path] }.consume(batch([1])).await });
+    tokio::spawn(async move { Fanout::new(vec![path]).consume(batch([1])).await });
     tokio::time::sleep(Duration::from_secs(100)).await;
     assert!(rig.attempts(0).len() >= 3, "{:?}", rig.attempts(0));
 }
@@ -295,7 +293,7 @@ async fn a_held_destination_is_probed_slowly_and_shown() {
         PLAIN,
     );
     let path = rig.path.clone();
-    tokio::spawn(async move { Fanout { paths: vec![path] }.consume(batch([1])).await });
+    tokio::spawn(async move { Fanout::new(vec![path]).consume(batch([1])).await });
     tokio::time::sleep(Duration::from_secs(30)).await;
     assert_eq!(
         rig.health[0].state(),
@@ -495,7 +493,7 @@ async fn records_that_a_destination_cannot_digest_do_not_keep_the_others_from_it
     let rig = Rig::new(vec![], vec![scripted((0..200).map(|_| poison()))], PLAIN);
     for id in [13, 1, 2, 3] {
         let path = rig.path.clone();
-        tokio::spawn(async move { Fanout { paths: vec![path] }.consume(batch([id])).await });
+        tokio::spawn(async move { Fanout::new(vec![path]).consume(batch([id])).await });
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     tokio::time::sleep(Duration::from_secs(5)).await;
@@ -593,7 +591,7 @@ async fn one_event_has_one_id_in_every_pipeline() {
     }
     let mut event = batch([1]);
     event.record_mut(0).set("decision", Value::Str("allow"));
-    Fanout { paths }.consume(event).await.unwrap();
+    Fanout::new(paths).consume(event).await.unwrap();
     let seen = seen.lock();
     assert!(seen[0].is_some() && seen[0] == seen[1], "{seen:?}");
 }

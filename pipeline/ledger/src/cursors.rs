@@ -196,6 +196,12 @@ impl Cursors {
         states.get(id).is_some_and(|s| s.cursor.gaps() >= MAX_GAPS)
     }
 
+    /// Whether everything before `end` is finished. Also of a cursor that is there no more.
+    pub(crate) fn has_passed(&self, id: &CursorId, end: u64) -> bool {
+        let states = self.states.lock();
+        states.get(id).is_none_or(|s| s.cursor.low() >= end)
+    }
+
     /// What of these records is not finished.
     pub(crate) fn open_in(&self, id: &CursorId, range: Range<u64>) -> Vec<Range<u64>> {
         let states = self.states.lock();

@@ -326,6 +326,12 @@ impl Ledger {
         self.inner.cursors.all()
     }
 
+    /// Whether an exporter is through with everything before `end`.
+    #[must_use]
+    pub fn has_passed(&self, id: &CursorId, end: u64) -> bool {
+        self.inner.cursors.has_passed(id, end)
+    }
+
     /// Removes the cursor of an exporter that is no longer configured.
     ///
     /// # Errors

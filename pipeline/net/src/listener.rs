@@ -1,13 +1,18 @@
-//! Serves HTTP/1.1 and HTTP/2, with or without TLS, on a leased socket, and bounds what each connection may cost.
+//! Serves HTTP/1.1 and HTTP/2, with or without TLS, and bounds what each connection may cost.
 //!
 //! ```text
 //!  accept (at most max_connections) ─▶ TLS handshake (10 s) ─▶ requests ─▶ Respond
 //!                                       idle, age, stop ─▶ no new request, those under way finish ─▶ closed
 //! ```
+//!
+//! The socket and its connections belong to a [`port`], which outlives a listener that has a successor at the same
+//! address: the successor answers the next request of every connection that is open.
 
 mod activity;
+mod connection;
+mod port;
+mod socket;
 
-use std::convert::Infallible;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -16,28 +21,15 @@ use std::time::Duration;
 
 use http::{HeaderMap, Request, Response};
 use hyper::body::Incoming;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
-use sluice_component::{BuildContext, BuildError};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
-use tokio::time::Instant;
+use sluice_component::{BoxFuture, BuildContext, BuildError};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::{Reply, TlsServerConfig};
-use activity::{Activity, after};
+use port::{Lease, Serving};
 
-/// Longest that a TLS handshake may take.
-const HANDSHAKE: Duration = Duration::from_secs(10);
-/// How long a connection that was told to end may still take to write its last answer.
-const CLOSING: Duration = Duration::from_secs(5);
-/// Largest request header and largest single read of an HTTP/1 connection.
-const READ_BUFFER: usize = 64 << 10;
-
-/// What bounds the connections of a listener. A duration of 0 means "never".
+/// What bounds the connections of a listener. A duration of 0 means "never". Those of HTTP itself (`header_timeout`, the
+/// pings, `max_concurrent_streams`, `keep_alive`) hold for connections that are opened after a change, the others for all.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// Most connections at once; more wait in the socket's backlog. Default 4096.
@@ -88,17 +80,30 @@ pub trait Respond: Send + Sync + 'static {
     fn respond(&self, request: Request<Incoming>) -> impl Future<Output = Response<Reply>> + Send;
 }
 
-/// A leased socket with what it takes to serve on it.
+/// [`Respond`] behind a pointer.
+trait DynRespond: Send + Sync + 'static {
+    fn respond(&self, request: Request<Incoming>) -> BoxFuture<'_, Response<Reply>>;
+}
+
+impl<R: Respond> DynRespond for R {
+    fn respond(&self, request: Request<Incoming>) -> BoxFuture<'_, Response<Reply>> {
+        Box::pin(Respond::respond(self, request))
+    }
+}
+
+/// A leased port with what it takes to serve on it.
 pub struct Listener {
-    socket: std::net::TcpListener,
-    tls: Option<Arc<rustls::ServerConfig>>,
+    lease: Lease,
+    tls: Option<TlsAcceptor>,
+    /// How clients prove themselves.
+    trust: Option<Vec<u8>>,
     /// What bounds its connections.
     pub limits: Limits,
     component: String,
 }
 
 impl Listener {
-    /// Leases the socket of `endpoint` and loads the certificates.
+    /// Leases the port of `endpoint`, the one that is open already if there is one, and loads the certificates.
     ///
     /// # Errors
     /// The address cannot be bound, or a file cannot be used.
@@ -108,215 +113,71 @@ impl Listener {
         limits: Limits,
         context: &BuildContext,
     ) -> Result<Self, BuildError> {
-        let tls = tls.map(TlsServerConfig::build).transpose()?.map(Arc::new);
-        let socket = context.sockets.listen(endpoint)?;
         Ok(Self {
-            socket,
-            tls,
+            tls: tls
+                .map(TlsServerConfig::build)
+                .transpose()?
+                .map(|tls| TlsAcceptor::from(Arc::new(tls))),
+            trust: tls.map(TlsServerConfig::trust).transpose()?,
+            lease: socket::lease(endpoint, &context.kept)?,
             limits,
             component: context.id.to_string(),
         })
     }
 
     /// The address that the socket is bound to.
-    ///
-    /// # Errors
-    /// The operating system's.
-    pub fn address(&self) -> io::Result<SocketAddr> {
-        self.socket.local_addr()
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.lease.port().address()
     }
 
-    /// Serves until `stop` fires; then takes no new connection and no new request, and returns when those under way
-    /// are answered or [`Limits::drain`] is over. `protocol` stands in the log line.
+    /// Takes the port over at once: from here on every request on it is answered by `respond`, also on connections
+    /// that are open, unless their clients would have to prove themselves in another way now; those are asked to end.
+    ///
+    /// The future serves until `stop` fires. When another listener has leased the port by then, that is all. Otherwise
+    /// it takes no new connection and no new request, and resolves when those under way are answered or
+    /// [`Limits::drain`] is over. `protocol` stands in the log line. To be called within a runtime.
     ///
     /// # Errors
     /// The socket cannot be used at all.
-    pub async fn serve<R: Respond>(
+    pub fn serve<R: Respond>(
         self,
         protocol: &'static str,
         respond: Arc<R>,
         stop: CancellationToken,
-    ) -> io::Result<()> {
-        self.socket.set_nonblocking(true)?;
-        let socket = TcpListener::from_std(self.socket)?;
-        tracing::info!(component = self.component, protocol, address = %socket.local_addr()?, "listening");
-        let acceptor = self.tls.map(TlsAcceptor::from);
-        let limits = Arc::new(self.limits);
-        let permits = Arc::new(Semaphore::new(limits.max_connections));
-        let connections = TaskTracker::new();
-        let incoming = async {
-            loop {
-                let permit = Arc::clone(&permits).acquire_owned().await;
-                let (stream, _) = match socket.accept().await {
-                    Ok(accepted) => accepted,
-                    Err(error) => {
-                        // Out of descriptors, mostly: wait for some to be closed.
-                        tracing::warn!(component = self.component, %error, "cannot accept a connection");
-                        tokio::time::sleep(Duration::from_millis(200)).await;
-                        continue;
-                    }
-                };
-                let (limits, respond, acceptor, stop) = (
-                    Arc::clone(&limits),
-                    Arc::clone(&respond),
-                    acceptor.clone(),
-                    stop.clone(),
-                );
-                connections.spawn(async move {
-                    let _permit = permit;
-                    admit(stream, acceptor, &limits, respond, stop).await;
-                });
-            }
-        };
-        tokio::select! {
-            () = stop.cancelled() => {}
-            () = incoming => {}
+    ) -> impl Future<Output = io::Result<()>> + Send + use<R> {
+        let Self {
+            lease,
+            tls,
+            trust,
+            limits,
+            component,
+        } = self;
+        let address = lease.port().address();
+        let installed = lease.install(Serving {
+            respond,
+            limits,
+            tls,
+            trust,
+            component: component.clone(),
+        });
+        match installed {
+            Ok(true) => tracing::info!(component, protocol, %address, "listening"),
+            Ok(false) => tracing::info!(component, protocol, %address, "goes on listening"),
+            Err(_) => {}
         }
-        // From here on a client is refused at once, instead of waiting in the backlog for nobody.
-        drop(socket);
-        connections.close();
-        // Connections end by themselves within the drain; this returns when the last one has.
-        connections.wait().await;
-        Ok(())
-    }
-}
-
-async fn admit<R: Respond>(
-    stream: TcpStream,
-    acceptor: Option<TlsAcceptor>,
-    limits: &Limits,
-    respond: Arc<R>,
-    stop: CancellationToken,
-) {
-    let keepalive = socket2::TcpKeepalive::new().with_time(Duration::from_secs(60));
-    // Without these a connection works all the same.
-    let _ = socket2::SockRef::from(&stream).set_tcp_keepalive(&keepalive);
-    let _ = stream.set_nodelay(true);
-    let Some(acceptor) = acceptor else {
-        return connection(stream, limits, respond, stop).await;
-    };
-    tokio::select! {
-        () = stop.cancelled() => {}
-        shaken = tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)) => match shaken {
-            Ok(Ok(stream)) => connection(stream, limits, respond, stop).await,
-            Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
-            Err(_) => tracing::debug!("TLS handshake not done in time"),
-        },
-    }
-}
-
-/// Serves one connection to its end.
-async fn connection<R: Respond, S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
-    stream: S,
-    limits: &Limits,
-    respond: Arc<R>,
-    stop: CancellationToken,
-) {
-    let activity = Arc::new(Activity::new());
-    let service = hyper::service::service_fn({
-        let (activity, headers) = (Arc::clone(&activity), limits.response_headers.clone());
-        move |request| {
-            let busy = activity.begin();
-            let (respond, headers) = (Arc::clone(&respond), headers.clone());
-            async move {
-                let mut response = respond.respond(request).await;
-                for (name, value) in &headers {
-                    response
-                        .headers_mut()
-                        .entry(name)
-                        .or_insert_with(|| value.clone());
-                }
-                drop(busy);
-                Ok::<_, Infallible>(response)
-            }
+        async move {
+            installed?;
+            stop.cancelled().await;
+            lease.end().await;
+            Ok(())
         }
-    });
-    let builder = builder(limits);
-    let serving = builder.serve_connection(TokioIo::new(stream), service);
-    tokio::pin!(serving);
-
-    let opened = Instant::now();
-    // Once told to end: when to cut it off, if ever.
-    let mut ending: Option<Option<Instant>> = None;
-    loop {
-        let next = match ending {
-            Some(cut) => cut,
-            None => earliest(activity.idle_until(limits), after(opened, limits.max_age)),
-        };
-        tokio::select! {
-            result = serving.as_mut() => {
-                if let Err(error) = result {
-                    tracing::debug!(error, "connection ended");
-                }
-                return;
-            }
-            () = stop.cancelled(), if ending.is_none() => {
-                serving.as_mut().graceful_shutdown();
-                ending = Some(Some(Instant::now() + limits.drain));
-            }
-            () = activity.ended.notified() => {}
-            () = sleep_until(next) => {
-                if ending.is_some() {
-                    tracing::debug!("connection cut off");
-                    return;
-                }
-                let is_too_old = after(opened, limits.max_age).is_some_and(|end| end <= Instant::now());
-                if is_too_old {
-                    ending = Some(after(Instant::now(), limits.max_age_grace));
-                } else if activity.idle_until(limits).is_some_and(|end| end <= Instant::now()) {
-                    ending = Some(Some(Instant::now() + CLOSING));
-                } else {
-                    continue;
-                }
-                serving.as_mut().graceful_shutdown();
-            }
-        }
-    }
-}
-
-fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
-    let some_unless_zero = |duration: Duration| Some(duration).filter(|d| !d.is_zero());
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(some_unless_zero(limits.header_timeout))
-        .max_buf_size(READ_BUFFER)
-        // A sender that closes its half after the request still gets its answer.
-        .half_close(true)
-        .keep_alive(limits.keep_alive);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(limits.max_concurrent_streams)
-        .max_header_list_size(READ_BUFFER as u32)
-        .keep_alive_interval(some_unless_zero(limits.ping_interval))
-        .keep_alive_timeout(limits.ping_timeout);
-    builder
-}
-
-fn earliest(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
-    match (a, b) {
-        (Some(a), Some(b)) => Some(a.min(b)),
-        (a, b) => a.or(b),
-    }
-}
-
-async fn sleep_until(when: Option<Instant>) {
-    match when {
-        Some(when) => tokio::time::sleep_until(when).await,
-        None => std::future::pending().await,
     }
 }
 
 impl fmt::Debug for Listener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "Listener({}, {:?})",
-            self.component,
-            self.socket.local_addr()
-        )
+        write!(f, "Listener({}, {})", self.component, self.address())
     }
 }
 

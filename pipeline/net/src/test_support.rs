@@ -1,7 +1,7 @@
 //! What several tests need: loopback sockets, a certificate authority, a server that answers in one line.
 
 use std::collections::HashMap;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use http::{Request, Response};
@@ -9,38 +9,18 @@ use hyper::body::Incoming;
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair,
 };
-use sluice_component::{
-    BuildContext, BuildError, ComponentId, Extension, ExtensionConfig, Secret, Sockets,
-};
+use sluice_component::{BuildContext, Extension, ExtensionConfig, Secret};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::{HttpServerConfig, Listener, Reply, Respond};
-
-struct Loopback;
-
-impl Sockets for Loopback {
-    fn listen(&self, address: &str) -> Result<TcpListener, BuildError> {
-        let socket = TcpListener::bind(address).map_err(BuildError::new)?;
-        socket.set_nonblocking(true).map_err(BuildError::new)?;
-        Ok(socket)
-    }
-}
 
 pub(crate) fn context() -> BuildContext {
     context_with(&[])
 }
 
 pub(crate) fn context_with(extensions: &[(&str, &dyn ExtensionConfig)]) -> BuildContext {
-    let id = ComponentId {
-        kind: "test".to_owned(),
-        name: String::new(),
-    };
-    let bare = BuildContext {
-        id,
-        extensions: Arc::default(),
-        sockets: Arc::new(Loopback),
-    };
+    let bare = BuildContext::alone("test");
     let built: HashMap<String, Extension> = extensions
         .iter()
         .map(|(id, config)| ((*id).to_owned(), config.build(&bare).unwrap()))
@@ -84,7 +64,7 @@ where
     F: Fn(Request<Incoming>) -> A + Send + Sync + 'static,
     A: Future<Output = Response<Reply>> + Send + 'static,
 {
-    let address = listener.address().unwrap();
+    let address = listener.address();
     let stop = CancellationToken::new();
     let served = tokio::spawn(listener.serve("http", Arc::new(With(answer)), stop.clone()));
     Running {

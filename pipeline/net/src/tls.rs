@@ -148,6 +148,30 @@ impl TlsServerConfig {
         }
     }
 
+    /// Files that [`Self::build`] reads.
+    #[must_use]
+    pub fn files(&self) -> Vec<PathBuf> {
+        let files = [&self.cert_file, &self.key_file, &self.client_ca_file];
+        files.into_iter().flatten().cloned().collect()
+    }
+
+    /// How clients prove themselves: when it differs, a connection of before proves nothing any more. A certificate of
+    /// our own that was renewed makes no difference.
+    ///
+    /// # Errors
+    /// `client_ca_file` cannot be read.
+    pub(crate) fn trust(&self) -> Result<Vec<u8>, BuildError> {
+        let mut trust = format!("{:?}", self.min_version).into_bytes();
+        if let Some(path) = &self.client_ca_file {
+            let key = "client_ca_file";
+            let path = path.clone();
+            for authority in (Pem::File { key, path }).certificates()? {
+                trust.extend_from_slice(&authority);
+            }
+        }
+        Ok(trust)
+    }
+
     /// The rustls configuration, offering HTTP/2 and HTTP/1.1.
     ///
     /// # Errors
@@ -186,6 +210,13 @@ impl TlsServerConfig {
 }
 
 impl TlsClientConfig {
+    /// Files that [`Self::build`] reads.
+    #[must_use]
+    pub fn files(&self) -> Vec<PathBuf> {
+        let files = [&self.ca_file, &self.cert_file, &self.key_file];
+        files.into_iter().flatten().cloned().collect()
+    }
+
     /// Reports contradictions. Touches no file.
     pub fn check(&self, problems: &mut Problems) {
         common!(self).check(problems);

@@ -39,8 +39,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// The stage over a memory that its caller keeps: the way to carry what is known from one configuration to the
-    /// next. The memory must have been made by [`Config::memory`] of an equal window and size.
+    /// The stage over a memory of its caller's.
     ///
     /// # Errors
     /// `key` is no name and no path.
@@ -89,7 +88,9 @@ impl Checked for Config {
 }
 
 impl ProcessorConfig for Config {
-    fn build(&self, _: &BuildContext) -> Result<Stage, BuildError> {
-        Ok(Stage::Reserve(Arc::new(self.build_with(self.memory())?)))
+    fn build(&self, context: &BuildContext) -> Result<Stage, BuildError> {
+        // What was delivered before a reload is known after it, and so is what is under way.
+        let memory = IdMemory::over(context.kept(), self.window.0, self.max_ids);
+        Ok(Stage::Reserve(Arc::new(self.build_with(memory)?)))
     }
 }

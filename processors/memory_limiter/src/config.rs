@@ -166,20 +166,7 @@ mod tests {
 
     #[test]
     fn it_is_built_for_this_process_with_either_kind_of_limit() {
-        struct NoSockets;
-        impl sluice_component::Sockets for NoSockets {
-            fn listen(&self, address: &str) -> Result<std::net::TcpListener, BuildError> {
-                Err(BuildError::new(address))
-            }
-        }
-        let context = BuildContext {
-            id: sluice_component::ComponentId {
-                kind: "memory_limiter".into(),
-                name: String::new(),
-            },
-            extensions: Arc::default(),
-            sockets: Arc::new(NoSockets),
-        };
+        let context = BuildContext::alone("memory_limiter");
         let accepts = |config: Config| {
             let Ok(Stage::Transform(limiter)) = config.build(&context) else {
                 panic!("a limiter is a transform")

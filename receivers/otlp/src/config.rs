@@ -1,11 +1,13 @@
 //! The keys of the `otlp` receiver.
 
+use std::path::PathBuf;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 use sluice_component::{
     BuildContext, BuildError, Checked, Claim, Problems, Receiver, ReceiverConfig,
 };
-use sluice_net::{GrpcServerConfig, http_server_config};
+use sluice_net::{GrpcServerConfig, TlsServerConfig, http_server_config};
 
 use crate::receiver::OtlpReceiver;
 
@@ -81,6 +83,15 @@ impl Checked for Config {
             .map(|grpc| &grpc.endpoint)
             .chain(http.iter().map(|http| &http.endpoint));
         endpoints.cloned().map(Claim::Listen).collect()
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        let Protocols { grpc, http } = &self.protocols;
+        let tls = grpc
+            .iter()
+            .filter_map(|grpc| grpc.tls.as_ref())
+            .chain(http.iter().filter_map(|http| http.tls.as_ref()));
+        tls.flat_map(TlsServerConfig::files).collect()
     }
 
     fn extensions(&self) -> Vec<String> {

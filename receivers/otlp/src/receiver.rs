@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures_util::future::OptionFuture;
 use sluice_component::{BoxError, BoxFuture, BuildContext, BuildError, Outlet, Receiver};
 use sluice_net::{Gate, Intake, Listener};
 use tokio_util::sync::CancellationToken;
@@ -72,43 +73,27 @@ impl Receiver for OtlpReceiver {
         outlet: Outlet,
         stop: CancellationToken,
     ) -> BoxFuture<'static, Result<(), BoxError>> {
+        let Self { grpc, http } = *self;
+        // Before the future: the ports are taken over when this returns.
+        let grpc = grpc.map(|bound| {
+            let (listener, door) = bound.open(outlet.clone());
+            listener.serve("grpc", Arc::new(GrpcService::new(door)), stop.clone())
+        });
+        let http = http.map(|(bound, paths)| {
+            let (listener, door) = bound.open(outlet);
+            listener.serve("http", Arc::new(HttpService::new(door, paths)), stop)
+        });
         Box::pin(async move {
-            let Self { grpc, http } = *self;
-            let grpc = async {
-                let Some(Bound {
-                    listener,
-                    gate,
-                    intake,
-                }) = grpc
-                else {
-                    return Ok(());
-                };
-                let service = GrpcService::new(Door::new(outlet.clone(), gate, intake));
-                listener
-                    .serve("grpc", Arc::new(service), stop.clone())
-                    .await
-            };
-            let http = async {
-                let Some((
-                    Bound {
-                        listener,
-                        gate,
-                        intake,
-                    },
-                    paths,
-                )) = http
-                else {
-                    return Ok(());
-                };
-                let service = HttpService::new(Door::new(outlet.clone(), gate, intake), paths);
-                listener
-                    .serve("http", Arc::new(service), stop.clone())
-                    .await
-            };
-            let (grpc, http) = tokio::join!(grpc, http);
-            grpc?;
-            http?;
+            let (grpc, http) = tokio::join!(OptionFuture::from(grpc), OptionFuture::from(http));
+            grpc.transpose()?;
+            http.transpose()?;
             Ok(())
         })
+    }
+}
+
+impl Bound {
+    fn open(self, outlet: Outlet) -> (Listener, Door) {
+        (self.listener, Door::new(outlet, self.gate, self.intake))
     }
 }

@@ -3,8 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "helpers of a test")]
 
 use std::io::Write as _;
-use std::net::{SocketAddr, TcpListener};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,26 +10,13 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use receiver_otlp::Config;
 use sluice_batch::Batch;
 use sluice_component::{
-    BoxFuture, BuildContext, BuildError, ComponentId, Consume, Outlet, ReceiverConfig as _,
-    Sockets, Undelivered,
+    BoxFuture, BuildContext, Consume, Outlet, ReceiverConfig as _, Undelivered,
 };
 use sluice_net::{HttpClient, HttpClientConfig};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 use url::Url;
-
-/// Remembers the address that was bound.
-#[derive(Default)]
-struct Loopback(Mutex<Option<SocketAddr>>);
-
-impl Sockets for Loopback {
-    fn listen(&self, address: &str) -> Result<TcpListener, BuildError> {
-        let socket = TcpListener::bind(address).map_err(BuildError::new)?;
-        *self.0.lock().unwrap() = socket.local_addr().ok();
-        Ok(socket)
-    }
-}
 
 struct Taken;
 
@@ -78,20 +63,13 @@ fn peak_mb() -> u64 {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn three_hundred_stalled_senders_and_bombs_of_600_mb_stay_under_400_mb_and_a_good_sender_is_served()
  {
-    let sockets = Arc::new(Loopback::default());
-    let id = ComponentId {
-        kind: "otlp".to_owned(),
-        name: String::new(),
-    };
-    let context = BuildContext {
-        id,
-        extensions: Arc::default(),
-        sockets: sockets.clone(),
-    };
-    let config: Config =
-        serde_json::from_str(r#"{"protocols": {"http": {"endpoint": "127.0.0.1:0"}}}"#).unwrap();
+    let context = BuildContext::alone("otlp");
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = free.local_addr().unwrap();
+    drop(free);
+    let keys = serde_json::json!({"protocols": {"http": {"endpoint": address.to_string()}}});
+    let config: Config = serde_json::from_value(keys).unwrap();
     let receiver = config.build(&context).unwrap();
-    let address = sockets.0.lock().unwrap().unwrap();
     tokio::spawn(receiver.run(Outlet::new(Box::new(Taken)), CancellationToken::new()));
     let client = HttpClientConfig::default().build(&context).unwrap();
     let url = Url::parse(&format!("http://{address}/v1/logs")).unwrap();

@@ -1,6 +1,7 @@
 //! The configuration of `webhook`.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 
 use sluice_component::{
     BuildContext, BuildError, ByteSize, Checked, Claim, Problems, Receiver, ReceiverConfig,
@@ -84,6 +85,13 @@ impl Checked for Config {
         self.auth
             .iter()
             .map(|auth| auth.authenticator.clone())
+            .collect()
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        self.tls
+            .iter()
+            .flat_map(sluice_net::TlsServerConfig::files)
             .collect()
     }
 }

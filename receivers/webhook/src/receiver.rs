@@ -59,7 +59,8 @@ impl Webhook {
                 intake: server.intake(),
                 gate: server.gate(context)?,
                 verifier: verifier.map(|verifier| {
-                    let memory = IdMemory::new(verifier.replay_window(), MAX_DELIVERIES);
+                    let window = verifier.replay_window();
+                    let memory = IdMemory::over(context.kept(), window, MAX_DELIVERIES);
                     (verifier, memory)
                 }),
                 mapping: config.mapping(),
@@ -69,10 +70,8 @@ impl Webhook {
     }
 
     /// The address that it listens on.
-    ///
-    /// # Errors
-    /// The operating system's.
-    pub fn address(&self) -> std::io::Result<std::net::SocketAddr> {
+    #[must_use]
+    pub fn address(&self) -> std::net::SocketAddr {
         self.listener.address()
     }
 
@@ -89,16 +88,13 @@ impl Receiver for Webhook {
         outlet: Outlet,
         stop: CancellationToken,
     ) -> BoxFuture<'static, Result<(), BoxError>> {
-        Box::pin(async move {
-            let respond = Arc::new(Open {
-                desk: self.desk,
-                outlet,
-            });
-            self.listener
-                .serve("http", respond, stop)
-                .await
-                .map_err(Into::into)
-        })
+        let respond = Arc::new(Open {
+            desk: self.desk,
+            outlet,
+        });
+        // Before the future: the port is taken over when this returns.
+        let served = self.listener.serve("http", respond, stop);
+        Box::pin(async move { served.await.map_err(Into::into) })
     }
 }
 

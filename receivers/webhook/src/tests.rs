@@ -1,7 +1,6 @@
 //! The receivers over real sockets.
 
-use std::collections::HashMap;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -10,9 +9,8 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use sluice_batch::Batch;
 use sluice_component::{
-    After, BoxFuture, BuildContext, BuildError, ByteSize, Checked as _, ComponentId, Consume,
-    HumanDuration, Outlet, Problems, ReceiverConfig, Secret, Severity, Sockets, Undelivered,
-    Verdict,
+    After, BoxFuture, BuildContext, ByteSize, Checked as _, Consume, HumanDuration, Outlet,
+    Problems, ReceiverConfig, Secret, Severity, Undelivered, Verdict,
 };
 use sluice_net::Admission;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -23,27 +21,6 @@ use tokio_util::sync::CancellationToken;
 use crate::formats::Format;
 use crate::verify::{Rejection, Scheme, VerifyConfig};
 use crate::{Config, Webhook, webhookevent};
-
-struct FreshSockets;
-
-impl Sockets for FreshSockets {
-    fn listen(&self, address: &str) -> Result<TcpListener, BuildError> {
-        let socket = TcpListener::bind(address).map_err(BuildError::new)?;
-        socket.set_nonblocking(true).map_err(BuildError::new)?;
-        Ok(socket)
-    }
-}
-
-fn context(kind: &str) -> BuildContext {
-    BuildContext {
-        id: ComponentId {
-            kind: kind.into(),
-            name: String::new(),
-        },
-        extensions: Arc::new(HashMap::new()),
-        sockets: Arc::new(FreshSockets),
-    }
-}
 
 type Answer = Result<(), Undelivered>;
 
@@ -71,17 +48,18 @@ struct Server {
 
 impl Server {
     fn webhook(config: &Config) -> (Self, Arc<crate::receiver::Rejections>) {
-        let receiver = Webhook::bind(config, &context("webhook")).unwrap();
+        let receiver = Webhook::bind(config, &BuildContext::alone("webhook")).unwrap();
         let rejections = receiver.rejections();
         (
-            Self::run(receiver.address().unwrap(), Box::new(receiver)),
+            Self::run(receiver.address(), Box::new(receiver)),
             rejections,
         )
     }
 
     fn webhookevent(config: &webhookevent::Config) -> Self {
-        let receiver = webhookevent::WebhookEvent::bind(config, &context("webhookevent")).unwrap();
-        Self::run(receiver.address().unwrap(), Box::new(receiver))
+        let receiver =
+            webhookevent::WebhookEvent::bind(config, &BuildContext::alone("webhookevent")).unwrap();
+        Self::run(receiver.address(), Box::new(receiver))
     }
 
     fn run(address: SocketAddr, receiver: Box<dyn sluice_component::Receiver>) -> Self {
@@ -321,10 +299,11 @@ async fn a_body_over_the_limit_is_413_as_sent_and_unpacked() {
 
 #[tokio::test]
 async fn a_short_body_that_makes_many_records_is_charged_for_them() {
-    let mut receiver = Webhook::bind(&config(Format::Json), &context("webhook")).unwrap();
+    let mut receiver =
+        Webhook::bind(&config(Format::Json), &BuildContext::alone("webhook")).unwrap();
     receiver.desk.intake.admission = Admission::new(256 << 10);
     let admission = receiver.desk.intake.admission.clone();
-    let mut server = Server::run(receiver.address().unwrap(), Box::new(receiver));
+    let mut server = Server::run(receiver.address(), Box::new(receiver));
     let reply = server
         .request("POST / HTTP/1.1", "{}".repeat(10_000).as_bytes())
         .await;
@@ -600,7 +579,8 @@ fn a_configuration_is_read_as_it_is_documented() {
         .build()
         .unwrap();
     let _guard = runtime.enter();
-    built = ReceiverConfig::build(&self::config(Format::Json), &context("webhook")).unwrap();
+    built = ReceiverConfig::build(&self::config(Format::Json), &BuildContext::alone("webhook"))
+        .unwrap();
     drop(built);
 }
 

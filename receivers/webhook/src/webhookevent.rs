@@ -4,6 +4,7 @@
 //! there, records that may be taken later are answered 503 with `Retry-After` (there: 500), those refused for good 422,
 //! and no header that carries credentials becomes an attribute.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -132,6 +133,13 @@ impl Checked for Config {
             .map(|auth| auth.authenticator.clone())
             .collect()
     }
+
+    fn files(&self) -> Vec<PathBuf> {
+        self.tls
+            .iter()
+            .flat_map(sluice_net::TlsServerConfig::files)
+            .collect()
+    }
 }
 
 impl ReceiverConfig for Config {
@@ -192,10 +200,8 @@ impl WebhookEvent {
     }
 
     /// The address that it listens on.
-    ///
-    /// # Errors
-    /// The operating system's.
-    pub fn address(&self) -> std::io::Result<std::net::SocketAddr> {
+    #[must_use]
+    pub fn address(&self) -> std::net::SocketAddr {
         self.listener.address()
     }
 }
@@ -206,16 +212,13 @@ impl Receiver for WebhookEvent {
         outlet: Outlet,
         stop: CancellationToken,
     ) -> BoxFuture<'static, Result<(), BoxError>> {
-        Box::pin(async move {
-            let respond = Arc::new(Open {
-                desk: self.desk,
-                outlet,
-            });
-            self.listener
-                .serve("http", respond, stop)
-                .await
-                .map_err(Into::into)
-        })
+        let respond = Arc::new(Open {
+            desk: self.desk,
+            outlet,
+        });
+        // Before the future: the port is taken over when this returns.
+        let served = self.listener.serve("http", respond, stop);
+        Box::pin(async move { served.await.map_err(Into::into) })
     }
 }
 

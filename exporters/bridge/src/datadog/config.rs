@@ -1,5 +1,6 @@
 //! `datadog:` keys.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use http::HeaderValue;
@@ -238,6 +239,10 @@ impl Checked for Config {
             });
         }
         self.check_removed(problems);
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        self.tls.files()
     }
 }
 

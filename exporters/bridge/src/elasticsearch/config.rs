@@ -8,6 +8,7 @@ pub use blocks::{
     Telemetry, Template,
 };
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -227,6 +228,10 @@ impl Checked for Config {
             .iter()
             .map(|auth| auth.authenticator.clone())
             .collect()
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        self.tls.files()
     }
 }
 

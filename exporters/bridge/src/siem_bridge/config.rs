@@ -1,5 +1,6 @@
 //! `siem_bridge:` keys.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -51,6 +52,11 @@ impl Checked for Config {
                 });
             });
         }
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        let tls = self.destinations.iter().filter_map(|d| d.tls.as_ref());
+        tls.flat_map(sluice_net::TlsClientConfig::files).collect()
     }
 }
 

@@ -1,5 +1,6 @@
 //! `splunk_hec:` keys.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -299,6 +300,10 @@ impl Checked for Config {
             .iter()
             .map(|auth| auth.authenticator.clone())
             .collect()
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        self.tls.files()
     }
 }
 

@@ -1,5 +1,6 @@
 //! The keys of an `otlp_http` exporter, those of the OpenTelemetry Collector's.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -234,6 +235,10 @@ impl Checked for Config {
             .iter()
             .map(|auth| auth.authenticator.clone())
             .collect()
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        self.tls.files()
     }
 }
 

@@ -213,10 +213,11 @@ fn unknown_type<'a>(
 
 impl<C: ?Sized> Section<C> {
     /// The components for the plan. Only called when nothing had an error.
-    pub(super) fn take(self) -> BTreeMap<ComponentId, Component<C>> {
+    pub(super) fn take(self, source: &Source) -> BTreeMap<ComponentId, Component<C>> {
         let component = |defined: Defined<C>| {
             defined.config.map(|config| Component {
                 written: defined.written,
+                at: source.place(defined.key_span),
                 config,
                 block: defined.block,
             })

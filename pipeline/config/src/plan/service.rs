@@ -1,16 +1,78 @@
 //! The rest of `service`: extensions, telemetry, ledger.
 
+use std::net::IpAddr;
+use std::time::Duration;
+
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use sluice_component::ComponentId;
+use sluice_component::{ComponentId, HumanDuration};
 
 use super::components::Components;
 use super::ledger::{self, Ledger};
 use crate::diagnostic::suggestion;
-use crate::node::{Node, Value};
+use crate::node::{Entry, Node, Value};
 use crate::{Block, Class, Diagnostic, Registry};
 
-const KEYS: &[&str] = &["extensions", "pipelines", "telemetry", "ledger"];
+const KEYS: &[&str] = &[
+    "extensions",
+    "pipelines",
+    "telemetry",
+    "ledger",
+    "admin",
+    "drain_timeout",
+    "shutdown_timeout",
+];
+
+/// How long what is on its way out may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// `service.drain_timeout`: of what a reload replaces or removes. Default 10s.
+    pub drain: Duration,
+    /// `service.shutdown_timeout`: of everything, after SIGTERM. Default 30s.
+    pub shutdown: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            drain: Duration::from_secs(10),
+            shutdown: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Where operators reach a running instance over HTTP.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Admin {
+    /// Nowhere (`admin: none`).
+    None,
+    /// On the default address, if it is free.
+    #[default]
+    Default,
+    /// `service.admin.endpoint`.
+    At(String),
+}
+
+impl Admin {
+    /// The address unless the file says otherwise.
+    pub const DEFAULT: &str = "localhost:8687";
+
+    /// The address to listen on.
+    #[must_use]
+    pub fn endpoint(&self) -> Option<&str> {
+        match self {
+            Self::None => None,
+            Self::Default => Some(Self::DEFAULT),
+            Self::At(endpoint) => Some(endpoint),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AdminBlock {
+    endpoint: String,
+}
 
 /// How Sluice's own logs look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -79,6 +141,8 @@ struct LogsBlock {
 
 #[derive(Default)]
 pub(super) struct Service {
+    pub(super) admin: Admin,
+    pub(super) timeouts: Timeouts,
     pub(super) extensions: Vec<ComponentId>,
     pub(super) telemetry: Telemetry,
     pub(super) ledger: Ledger,
@@ -133,6 +197,9 @@ pub(super) fn read(
                     block.directory.clone_from(&storage);
                 }
             }
+            "admin" => service.admin = admin(entry, found),
+            "drain_timeout" => time(entry, &mut service.timeouts.drain, found),
+            "shutdown_timeout" => time(entry, &mut service.timeouts.shutdown, found),
             unknown => {
                 let diagnostic = Diagnostic::error(
                     entry.key_span,
@@ -148,6 +215,45 @@ pub(super) fn read(
         }
     }
     service
+}
+
+fn admin(entry: &Entry, found: &mut Vec<Diagnostic>) -> Admin {
+    if entry.value.text() == Some("none") {
+        return Admin::None;
+    }
+    if entry.value.is_null() {
+        return Admin::Default;
+    }
+    let endpoint = match AdminBlock::deserialize(Block::new(&entry.value)) {
+        Ok(block) => block.endpoint,
+        Err(error) => {
+            found.push(error.into_diagnostic("service.admin", entry.key_span, &entry.value));
+            return Admin::None;
+        }
+    };
+    let host = endpoint.rsplit_once(':').map_or("", |(host, _)| host);
+    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    if host != "localhost" && !address.is_ok_and(|address| address.is_loopback()) {
+        found.push(
+            Diagnostic::warning(
+                entry.value.span,
+                format!("`{endpoint}` is no loopback address: whoever reaches it can read the configuration and reload it"),
+            )
+            .with_help("write `localhost:8687`, and reach it through a tunnel"),
+        );
+    }
+    Admin::At(endpoint)
+}
+
+fn time(entry: &Entry, into: &mut Duration, found: &mut Vec<Diagnostic>) {
+    match HumanDuration::deserialize(Block::new(&entry.value)) {
+        Ok(time) => *into = time.0,
+        Err(error) => found.push(error.into_diagnostic(
+            &format!("service.{}", entry.key),
+            entry.key_span,
+            &entry.value,
+        )),
+    }
 }
 
 fn extensions(

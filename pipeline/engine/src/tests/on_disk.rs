@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use sluice_batch::{Batch, Signal, Value};
 use sluice_component::{Consume as _, Delivery, Stage, Transform, Undelivered, Verdict};
 use sluice_ledger::disk::{Fault, FaultKind, Operation, SimulatedDisk, When};
 use sluice_ledger::{Integrity, Ledger, Settings};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::{PLAIN, Scripted, always, batch, scripted};
 use crate::delivery::{self, Destination, Stop};
@@ -61,6 +63,7 @@ fn graph(pipelines: Vec<(Vec<Stage>, Vec<Arc<Scripted>>)>) -> Graph {
                 },
                 health: Arc::new(Health::default()),
                 pace: Arc::new(Pace::new(4)),
+                users: TaskTracker::new(),
             });
             let reader = path.sink.reader(&path.name, &destination.name).unwrap();
             let batching = destination.delivery.batching;
@@ -76,7 +79,7 @@ fn graph(pipelines: Vec<(Vec<Stage>, Vec<Arc<Scripted>>)>) -> Graph {
     }
     let control = Control {
         ledger: Some(ledger.clone()),
-        ends: Arc::new(ends),
+        ends: Arc::new(ArcSwap::from_pointee(ends)),
         stop: stop.soon.clone(),
     };
     Graph {
@@ -91,7 +94,7 @@ fn graph(pipelines: Vec<(Vec<Stage>, Vec<Arc<Scripted>>)>) -> Graph {
 impl Graph {
     async fn send(&self, batch: Batch) -> Result<(), Undelivered> {
         let paths = self.paths.clone();
-        Fanout { paths }.consume(batch).await
+        Fanout::new(paths).consume(batch).await
     }
 }
 

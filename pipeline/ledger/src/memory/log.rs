@@ -164,6 +164,12 @@ impl Log {
             .sum()
     }
 
+    /// Where it is in memory: no two logs that are there at one time have the same.
+    #[must_use]
+    pub fn address(&self) -> usize {
+        Arc::as_ptr(&self.shared).addr()
+    }
+
     /// Waits until every reader has settled everything.
     pub async fn drained(&self) {
         loop {

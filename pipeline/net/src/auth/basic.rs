@@ -81,6 +81,11 @@ impl Checked for BasicConfig {
             }),
         }
     }
+
+    fn files(&self) -> Vec<PathBuf> {
+        let htpasswd = self.htpasswd.as_ref();
+        htpasswd.and_then(|h| h.file.clone()).into_iter().collect()
+    }
 }
 
 impl ExtensionConfig for BasicConfig {

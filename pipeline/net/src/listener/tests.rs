@@ -4,6 +4,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use http_body_util::BodyExt as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use super::*;
 use crate::test_support::{Running, context, loopback, serve};
@@ -187,4 +188,171 @@ async fn response_headers_are_added() {
     let mut stream = connect(&server).await;
     stream.write_all(REQUEST).await.unwrap();
     assert!(rest(&mut stream).await.contains("x-served-by: sluice\r\n"));
+}
+
+// A listener and its successor.
+
+/// Sends one request and reads its answer, which ends with `end`.
+async fn ask(stream: &mut TcpStream, end: &str) -> String {
+    stream.write_all(REQUEST).await.unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(end.as_bytes()) {
+        answer.push(stream.read_u8().await.unwrap());
+    }
+    String::from_utf8(answer).unwrap()
+}
+
+async fn says(request: Request<Incoming>, what: &'static str) -> Response<Reply> {
+    let _ = request.into_body().collect().await;
+    Reply::text(StatusCode::OK, what)
+}
+
+#[tokio::test]
+async fn a_successor_answers_the_next_request_of_a_connection_that_is_open() {
+    let context = context();
+    let first = loopback().bind(&context).unwrap();
+    let endpoint = first.address().to_string();
+    let first = serve(first, |request| says(request, "first"));
+    let mut stream = connect(&first).await;
+    ask(&mut stream, "first").await;
+
+    let config = crate::HttpServerConfig {
+        endpoint,
+        ..loopback()
+    };
+    let mut successor = config.bind(&context).unwrap();
+    successor
+        .limits
+        .response_headers
+        .insert("x-new", http::HeaderValue::from_static("yes"));
+    assert_eq!(successor.address(), first.address);
+    ask(&mut stream, "first").await;
+    let second = serve(successor, |request| says(request, "second"));
+    let answer = ask(&mut stream, "second").await;
+    assert!(answer.contains("x-new: yes"), "{answer}");
+
+    // The first one's end ends nothing but itself.
+    first.stop.cancel();
+    first.served.await.unwrap().unwrap();
+    ask(&mut stream, "second").await;
+    ask(&mut connect(&second).await, "second").await;
+
+    second.stop.cancel();
+    second.served.await.unwrap().unwrap();
+    assert!(rest(&mut stream).await.is_empty());
+    assert!(TcpStream::connect(second.address).await.is_err());
+}
+
+#[tokio::test]
+async fn a_request_under_way_is_answered_by_the_listener_that_took_it() {
+    let context = context();
+    let (go, gone) = tokio::sync::watch::channel(false);
+    let begun = Arc::new(tokio::sync::Notify::new());
+    let first = serve(loopback().bind(&context).unwrap(), {
+        let begun = begun.clone();
+        move |request| {
+            let (begun, mut gone) = (begun.clone(), gone.clone());
+            async move {
+                begun.notify_one();
+                gone.wait_for(|gone| *gone).await.unwrap();
+                says(request, "first").await
+            }
+        }
+    });
+    let config = crate::HttpServerConfig {
+        endpoint: first.address.to_string(),
+        ..loopback()
+    };
+    let mut stream = connect(&first).await;
+    stream.write_all(REQUEST).await.unwrap();
+    begun.notified().await;
+    let _second = serve(config.bind(&context).unwrap(), |r| says(r, "second"));
+    first.stop.cancel();
+    first.served.await.unwrap().unwrap();
+    go.send(true).unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"first") {
+        answer.push(stream.read_u8().await.unwrap());
+    }
+    ask(&mut stream, "second").await;
+}
+
+#[tokio::test]
+async fn a_successor_that_is_built_and_never_serves_changes_nothing() {
+    let context = context();
+    let first = serve(loopback().bind(&context).unwrap(), |r| says(r, "first"));
+    let config = crate::HttpServerConfig {
+        endpoint: first.address.to_string(),
+        ..loopback()
+    };
+    let mut stream = connect(&first).await;
+    drop(config.bind(&context).unwrap());
+    ask(&mut stream, "first").await;
+    ask(&mut connect(&first).await, "first").await;
+}
+
+#[tokio::test]
+async fn an_address_that_was_left_can_be_taken_again_at_once() {
+    let context = context();
+    let mut endpoint = loopback().endpoint;
+    for _ in 0..20 {
+        let config = crate::HttpServerConfig {
+            endpoint,
+            ..loopback()
+        };
+        let server = serve(config.bind(&context).unwrap(), |r| says(r, "here"));
+        let mut stream = connect(&server).await;
+        ask(&mut stream, "here").await;
+        endpoint = server.address.to_string();
+        server.stop.cancel();
+        server.served.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn one_interface_can_be_changed_for_all_without_a_gap() {
+    let context = context();
+    let first = serve(loopback().bind(&context).unwrap(), |r| says(r, "first"));
+    let mut stream = connect(&first).await;
+    let wide = crate::HttpServerConfig {
+        endpoint: format!("0.0.0.0:{}", first.address.port()),
+        ..loopback()
+    };
+    let _second = serve(wide.bind(&context).unwrap(), |r| says(r, "second"));
+    ask(&mut stream, "first").await;
+    first.stop.cancel();
+    first.served.await.unwrap().unwrap();
+    let mut stream = TcpStream::connect(first.address).await.unwrap();
+    ask(&mut stream, "second").await;
+    // And a stranger's socket is still in the way.
+    let stranger = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = crate::HttpServerConfig {
+        endpoint: format!("0.0.0.0:{}", stranger.local_addr().unwrap().port()),
+        ..loopback()
+    };
+    let error = taken.bind(&context).unwrap_err().to_string();
+    assert!(error.contains("in use"), "{error}");
+}
+
+#[tokio::test]
+async fn connections_end_when_clients_must_prove_themselves_in_another_way() {
+    let context = context();
+    let first = serve(loopback().bind(&context).unwrap(), |r| says(r, "first"));
+    let mut stream = connect(&first).await;
+    ask(&mut stream, "first").await;
+    let (certificate, key) = crate::test_support::Authority::new().issue("localhost");
+    let guarded = crate::HttpServerConfig {
+        endpoint: first.address.to_string(),
+        tls: Some(TlsServerConfig {
+            cert_pem: crate::test_support::secret(&certificate),
+            key_pem: crate::test_support::secret(&key),
+            ..TlsServerConfig::default()
+        }),
+        ..loopback()
+    };
+    let _second = serve(guarded.bind(&context).unwrap(), |r| says(r, "second"));
+    assert!(
+        rest(&mut stream).await.is_empty(),
+        "closed without an answer"
+    );
 }

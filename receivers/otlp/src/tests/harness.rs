@@ -1,7 +1,7 @@
 //! A running receiver, and requests to send to it.
 
 use std::collections::HashMap;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -19,8 +19,8 @@ use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use prost::Message as _;
 use sluice_batch::{Batch, Signal};
 use sluice_component::{
-    BoxFuture, BuildContext, BuildError, ComponentId, Consume, Extension, ExtensionConfig, Outlet,
-    Receiver as _, Sockets, Undelivered, Verdict,
+    BoxFuture, BuildContext, Consume, Extension, ExtensionConfig, Outlet, Receiver as _,
+    Undelivered, Verdict,
 };
 use sluice_net::{
     Answer, Compression, CompressionParams, HttpClient, HttpClientConfig, Intake, Listener,
@@ -32,26 +32,8 @@ use url::Url;
 use crate::Config;
 use crate::receiver::OtlpReceiver;
 
-struct Loopback;
-
-impl Sockets for Loopback {
-    fn listen(&self, address: &str) -> Result<TcpListener, BuildError> {
-        let socket = TcpListener::bind(address).map_err(BuildError::new)?;
-        socket.set_nonblocking(true).map_err(BuildError::new)?;
-        Ok(socket)
-    }
-}
-
 pub(super) fn context(extensions: &[(&str, &dyn ExtensionConfig)]) -> BuildContext {
-    let id = ComponentId {
-        kind: "otlp".to_owned(),
-        name: String::new(),
-    };
-    let bare = BuildContext {
-        id,
-        extensions: Arc::default(),
-        sockets: Arc::new(Loopback),
-    };
+    let bare = BuildContext::alone("otlp");
     let built: HashMap<String, Extension> = extensions
         .iter()
         .map(|(id, config)| ((*id).to_owned(), config.build(&bare).unwrap()))
@@ -127,7 +109,7 @@ pub(super) fn start_with(
     let receiver = OtlpReceiver::new(&config, context)
         .unwrap()
         .adjust(|listener, intake| {
-            addresses.push(listener.address().unwrap());
+            addresses.push(listener.address());
             change(listener, intake);
         });
     let (sink, stop) = (Sink::default(), CancellationToken::new());

@@ -1,0 +1,58 @@
+//! From the file to a plan, with what tells it apart from another.
+
+use std::path::Path;
+
+use sha2::{Digest as _, Sha256};
+use sluice_config::{Diagnostics, MAX_BYTES, Plan, Source};
+
+use crate::lookup::Surroundings;
+
+/// A configuration that can run.
+pub(crate) struct Loaded {
+    pub(crate) plan: Plan,
+    pub(crate) shown: Shown,
+}
+
+/// What is told of a configuration to those who ask.
+#[derive(Clone, Debug)]
+pub(crate) struct Shown {
+    /// SHA-256 of the file, the first 16 digits.
+    pub(crate) hash: String,
+    /// As it is understood, secrets hidden.
+    pub(crate) text: String,
+}
+
+/// Why there is none.
+pub(crate) enum LoadError {
+    /// The file cannot be read.
+    Unreadable(String),
+    /// What is wrong with it.
+    Wrong(Box<Diagnostics>),
+}
+
+/// Reads the file.
+pub(crate) fn load(path: &Path) -> Result<Loaded, LoadError> {
+    let source = read(path).map_err(LoadError::Unreadable)?;
+    let registry = crate::registry::registry();
+    let wrong = |errors| LoadError::Wrong(Box::new(errors));
+    let plan = Plan::read(&source, &registry, &Surroundings).map_err(wrong)?;
+    let text = sluice_config::print(&source, &registry, &Surroundings).map_err(wrong)?;
+    let digest = Sha256::digest(source.text().as_bytes());
+    let hash = digest.iter().take(8).map(|b| format!("{b:02x}")).collect();
+    let shown = Shown { hash, text };
+    Ok(Loaded { plan, shown })
+}
+
+fn read(path: &Path) -> Result<Source, String> {
+    use std::io::Read as _;
+    let mut bytes = Vec::new();
+    // One byte more than is allowed, so that the parser can say that it is too long.
+    std::fs::File::open(path)
+        .and_then(|file| file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes))
+        .map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        format!("{} is not UTF-8 text from byte {at} on", path.display())
+    })?;
+    Ok(Source::new(path.display().to_string(), text))
+}

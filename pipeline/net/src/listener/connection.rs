@@ -1,0 +1,162 @@
+//! One connection, from its handshake to its end.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::StatusCode;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::Limits;
+use super::activity::{Activity, after};
+use super::port::{Port, Serving};
+use crate::Reply;
+
+/// Longest that a TLS handshake may take.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// How long a connection that was told to end may still take to write its last answer.
+const CLOSING: Duration = Duration::from_secs(5);
+/// Largest request header and largest single read of an HTTP/1 connection.
+const READ_BUFFER: usize = 64 << 10;
+
+/// Serves an accepted connection to its end. `first` was in force when it was accepted.
+pub(super) async fn admit(
+    stream: TcpStream,
+    port: Arc<Port>,
+    first: Arc<Serving>,
+    end: CancellationToken,
+) {
+    let keepalive = socket2::TcpKeepalive::new().with_time(Duration::from_secs(60));
+    // Without these a connection works all the same.
+    let _ = socket2::SockRef::from(&stream).set_tcp_keepalive(&keepalive);
+    let _ = stream.set_nodelay(true);
+    // Not held on to: what is in force changes, and a connection may live long.
+    let (acceptor, limits) = (first.tls.clone(), first.limits.clone());
+    drop(first);
+    let Some(acceptor) = acceptor else {
+        return connection(stream, port, limits, end).await;
+    };
+    tokio::select! {
+        () = end.cancelled() => {}
+        shaken = tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)) => match shaken {
+            Ok(Ok(stream)) => connection(stream, port, limits, end).await,
+            Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
+            Err(_) => tracing::debug!("TLS handshake not done in time"),
+        },
+    }
+}
+
+async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
+    port: Arc<Port>,
+    first: Limits,
+    end: CancellationToken,
+) {
+    let activity = Arc::new(Activity::new());
+    let service = hyper::service::service_fn({
+        let (activity, port) = (Arc::clone(&activity), Arc::clone(&port));
+        move |request| {
+            let busy = activity.begin();
+            // Whatever is in force now, not what was when the connection was opened.
+            let serving = port.serving();
+            async move {
+                let Some(serving) = serving else {
+                    return Ok(Reply::text(StatusCode::SERVICE_UNAVAILABLE, "try again"));
+                };
+                let mut response = serving.respond.respond(request).await;
+                for (name, value) in &serving.limits.response_headers {
+                    response
+                        .headers_mut()
+                        .entry(name)
+                        .or_insert_with(|| value.clone());
+                }
+                drop(busy);
+                Ok::<_, Infallible>(response)
+            }
+        }
+    });
+    let builder = builder(&first);
+    let serving = builder.serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(serving);
+
+    let opened = Instant::now();
+    // Once told to end: when to cut it off, if ever.
+    let mut ending: Option<Option<Instant>> = None;
+    loop {
+        let limits = port
+            .serving()
+            .map_or_else(|| first.clone(), |now| now.limits.clone());
+        let next = match ending {
+            Some(cut) => cut,
+            None => earliest(activity.idle_until(&limits), after(opened, limits.max_age)),
+        };
+        tokio::select! {
+            result = serving.as_mut() => {
+                if let Err(error) = result {
+                    tracing::debug!(error, "connection ended");
+                }
+                return;
+            }
+            () = end.cancelled(), if ending.is_none() => {
+                serving.as_mut().graceful_shutdown();
+                ending = Some(Some(Instant::now() + limits.drain));
+            }
+            () = activity.ended.notified() => {}
+            () = sleep_until(next) => {
+                if ending.is_some() {
+                    tracing::debug!("connection cut off");
+                    return;
+                }
+                let is_too_old = after(opened, limits.max_age).is_some_and(|end| end <= Instant::now());
+                if is_too_old {
+                    ending = Some(after(Instant::now(), limits.max_age_grace));
+                } else if activity.idle_until(&limits).is_some_and(|end| end <= Instant::now()) {
+                    ending = Some(Some(Instant::now() + CLOSING));
+                } else {
+                    continue;
+                }
+                serving.as_mut().graceful_shutdown();
+            }
+        }
+    }
+}
+
+fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
+    let some_unless_zero = |duration: Duration| Some(duration).filter(|d| !d.is_zero());
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(some_unless_zero(limits.header_timeout))
+        .max_buf_size(READ_BUFFER)
+        // A sender that closes its half after the request still gets its answer.
+        .half_close(true)
+        .keep_alive(limits.keep_alive);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(limits.max_concurrent_streams)
+        .max_header_list_size(READ_BUFFER as u32)
+        .keep_alive_interval(some_unless_zero(limits.ping_interval))
+        .keep_alive_timeout(limits.ping_timeout);
+    builder
+}
+
+fn earliest(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}
+
+async fn sleep_until(when: Option<Instant>) {
+    match when {
+        Some(when) => tokio::time::sleep_until(when).await,
+        None => std::future::pending().await,
+    }
+}
