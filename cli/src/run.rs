@@ -79,6 +79,8 @@ struct Service<'a> {
     arguments: &'a RunArguments,
     levels: Levels,
     running: Running,
+    /// Files that the configuration refers to.
+    references: Vec<PathBuf>,
     desk: admin::Desk,
     /// Ends the admin endpoint.
     endpoint: CancellationToken,
@@ -90,7 +92,7 @@ impl<'a> Service<'a> {
     async fn start(
         arguments: &'a RunArguments,
         levels: Levels,
-        Loaded { plan, shown }: Loaded,
+        Loaded { plan, shown, files }: Loaded,
         triggers: mpsc::Sender<Trigger>,
     ) -> anyhow::Result<Self> {
         match &plan.ledger {
@@ -115,6 +117,7 @@ impl<'a> Service<'a> {
             arguments,
             levels,
             running,
+            references: files,
             desk,
             endpoint: CancellationToken::new(),
             socket: CancellationToken::new(),
@@ -139,6 +142,7 @@ impl<'a> Service<'a> {
     /// The files whose change is a reason to reload.
     fn watched(&self) -> Vec<PathBuf> {
         let mut files = vec![self.arguments.file.clone()];
+        files.extend(self.references.iter().cloned());
         files.extend(self.running.files().map(PathBuf::from));
         files
     }
@@ -196,7 +200,7 @@ impl<'a> Service<'a> {
             );
             outcome
         };
-        let Loaded { plan, shown } = match load(&self.arguments.file) {
+        let Loaded { plan, shown, files } = match load(&self.arguments.file) {
             Ok(loaded) => loaded,
             Err(LoadError::Unreadable(why)) => {
                 error!("{why}");
@@ -232,6 +236,7 @@ impl<'a> Service<'a> {
                 return failed(vec![error.to_string()]);
             }
         };
+        self.references = files;
         if has_new_admin {
             std::mem::take(&mut self.endpoint).cancel();
             self.open(listener);

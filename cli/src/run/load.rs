@@ -1,9 +1,10 @@
 //! From the file to a plan, with what tells it apart from another.
 
-use std::path::Path;
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
-use sluice_config::{Diagnostics, MAX_BYTES, Plan, Source};
+use sluice_config::{Diagnostics, Lookup, MAX_BYTES, Plan, Source};
 
 use crate::lookup::Surroundings;
 
@@ -11,6 +12,22 @@ use crate::lookup::Surroundings;
 pub(crate) struct Loaded {
     pub(crate) plan: Plan,
     pub(crate) shown: Shown,
+    /// Files that references (`${file:…}`) were read from.
+    pub(crate) files: Vec<PathBuf>,
+}
+
+/// The surroundings, with a list of the files that were read.
+struct Recording(RefCell<Vec<PathBuf>>);
+
+impl Lookup for Recording {
+    fn variable(&self, name: &str) -> Option<String> {
+        Surroundings.variable(name)
+    }
+
+    fn file(&self, path: &str) -> Result<String, String> {
+        self.0.borrow_mut().push(path.into());
+        Surroundings.file(path)
+    }
 }
 
 /// What is told of a configuration to those who ask.
@@ -35,12 +52,17 @@ pub(crate) fn load(path: &Path) -> Result<Loaded, LoadError> {
     let source = read(path).map_err(LoadError::Unreadable)?;
     let registry = crate::registry::registry();
     let wrong = |errors| LoadError::Wrong(Box::new(errors));
-    let plan = Plan::read(&source, &registry, &Surroundings).map_err(wrong)?;
+    let lookup = Recording(RefCell::default());
+    let plan = Plan::read(&source, &registry, &lookup).map_err(wrong)?;
     let text = sluice_config::print(&source, &registry, &Surroundings).map_err(wrong)?;
     let digest = Sha256::digest(source.text().as_bytes());
     let hash = digest.iter().take(8).map(|b| format!("{b:02x}")).collect();
     let shown = Shown { hash, text };
-    Ok(Loaded { plan, shown })
+    Ok(Loaded {
+        plan,
+        shown,
+        files: lookup.0.into_inner(),
+    })
 }
 
 fn read(path: &Path) -> Result<Source, String> {

@@ -426,6 +426,7 @@ impl Running {
             None => self.deliver_all(enough).await,
         };
         self.join_receivers(deadline).await;
+        self.stop_loops.soon.cancel();
         self.stop_loops.now.cancel();
         while self.delivering.join_next().await.is_some() {}
         if let Some(ledger) = self.control.ledger.take() {

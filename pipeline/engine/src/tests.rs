@@ -1,6 +1,7 @@
 //! Delivery and acknowledgement with scripted exporters, on paused time.
 
 mod on_disk;
+mod reload;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
