@@ -5,7 +5,7 @@ use std::sync::Once;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
-use hyper::client::conn::http2;
+use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use opentelemetry_proto::tonic::collector::logs::v1::logs_service_client::LogsServiceClient;
 use opentelemetry_proto::tonic::collector::logs::v1::{
@@ -175,40 +175,120 @@ pub async fn grpc_frame(
     message: &[u8],
     encoding: Encoding,
 ) -> Result<u32, hyper::Error> {
-    let stream = TcpStream::connect(to)
-        .await
-        .expect("somebody listens there");
-    let (mut sender, connection) =
-        http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await?;
-    tokio::spawn(connection);
-    let mut frame = Vec::with_capacity(message.len() + 5);
-    frame.push(u8::from(encoding != Encoding::Plain));
-    frame.extend(
-        u32::try_from(message.len())
-            .expect("a frame's length")
-            .to_be_bytes(),
-    );
-    frame.extend(message);
-    let mut request = http::Request::post(format!(
-        "http://{to}/opentelemetry.proto.collector.logs.v1.LogsService/Export"
-    ))
-    .header("content-type", "application/grpc")
-    .header("te", "trailers");
-    if let Some(encoding) = encoding.header() {
-        request = request.header("grpc-encoding", encoding);
+    let mut connection = Connection::http2(to).await.expect("somebody listens there");
+    connection.grpc(message, encoding).await
+}
+
+/// One connection for many requests. When the other side ends it, the next request fails: nothing is opened anew.
+#[derive(Debug)]
+pub struct Connection {
+    to: SocketAddr,
+    sender: Sender,
+}
+
+#[derive(Debug)]
+enum Sender {
+    Http1(http1::SendRequest<Full<Bytes>>),
+    Http2(http2::SendRequest<Full<Bytes>>),
+}
+
+impl Connection {
+    /// HTTP/1.1.
+    ///
+    /// # Errors
+    /// Nobody listens there.
+    pub async fn http1(to: SocketAddr) -> std::io::Result<Self> {
+        let stream = TokioIo::new(TcpStream::connect(to).await?);
+        let handshake = http1::handshake(stream).await;
+        let (sender, connection) = handshake.map_err(std::io::Error::other)?;
+        tokio::spawn(connection);
+        let sender = Sender::Http1(sender);
+        Ok(Self { to, sender })
     }
-    let response = sender
-        .send_request(
-            request
-                .body(Full::new(Bytes::from(frame)))
-                .expect("a valid request"),
-        )
-        .await?;
-    let status =
-        |headers: &http::HeaderMap| headers.get("grpc-status")?.to_str().ok()?.parse().ok();
-    let in_headers = status(response.headers());
-    let body = response.into_body().collect().await?;
-    Ok(in_headers
-        .or_else(|| status(body.trailers()?))
-        .expect("an answer has a grpc-status"))
+
+    /// HTTP/2.
+    ///
+    /// # Errors
+    /// Nobody listens there.
+    pub async fn http2(to: SocketAddr) -> std::io::Result<Self> {
+        let stream = TokioIo::new(TcpStream::connect(to).await?);
+        let handshake = http2::handshake(TokioExecutor::new(), stream).await;
+        let (sender, connection) = handshake.map_err(std::io::Error::other)?;
+        tokio::spawn(connection);
+        let sender = Sender::Http2(sender);
+        Ok(Self { to, sender })
+    }
+
+    async fn send(
+        &mut self,
+        request: http::Request<Full<Bytes>>,
+    ) -> Result<http::Response<hyper::body::Incoming>, hyper::Error> {
+        match &mut self.sender {
+            Sender::Http1(sender) => {
+                sender.ready().await?;
+                sender.send_request(request).await
+            }
+            Sender::Http2(sender) => sender.send_request(request).await,
+        }
+    }
+
+    /// Posts a body and gives the status of the answer.
+    ///
+    /// # Errors
+    /// No answer.
+    pub async fn post(
+        &mut self,
+        path: &str,
+        content_type: &str,
+        body: Vec<u8>,
+    ) -> Result<u16, hyper::Error> {
+        let uri = match self.sender {
+            Sender::Http1(_) => path.to_owned(),
+            Sender::Http2(_) => format!("http://{}{path}", self.to),
+        };
+        let request = http::Request::post(uri)
+            .header("host", self.to.to_string())
+            .header("content-type", content_type)
+            .body(Full::new(body.into()))
+            .expect("a valid request");
+        let response = self.send(request).await?;
+        let status = response.status().as_u16();
+        response.into_body().collect().await?;
+        Ok(status)
+    }
+
+    /// One call of OTLP/gRPC with these bytes as its message; gives the status code.
+    ///
+    /// # Errors
+    /// No answer: the connection was refused or cut.
+    pub async fn grpc(&mut self, message: &[u8], encoding: Encoding) -> Result<u32, hyper::Error> {
+        let mut frame = Vec::with_capacity(message.len() + 5);
+        frame.push(u8::from(encoding != Encoding::Plain));
+        frame.extend(
+            u32::try_from(message.len())
+                .expect("a frame's length")
+                .to_be_bytes(),
+        );
+        frame.extend(message);
+        let mut request = http::Request::post(format!(
+            "http://{}/opentelemetry.proto.collector.logs.v1.LogsService/Export",
+            self.to
+        ))
+        .header("content-type", "application/grpc")
+        .header("te", "trailers");
+        if let Some(encoding) = encoding.header() {
+            request = request.header("grpc-encoding", encoding);
+        }
+        let request = request
+            .body(Full::new(Bytes::from(frame)))
+            .expect("a valid request");
+        let response = self.send(request).await?;
+        let status =
+            |headers: &http::HeaderMap| headers.get("grpc-status")?.to_str().ok()?.parse().ok();
+        let in_headers = status(response.headers());
+        let body = response.into_body().collect().await?;
+        Ok(in_headers
+            .or_else(|| status(body.trailers()?))
+            .expect("an answer has a grpc-status"))
+    }
 }

@@ -190,6 +190,19 @@ impl Sluice {
         kibibytes << 10
     }
 
+    /// The memory that it has resident now, in bytes, and how many files it has open.
+    #[must_use]
+    pub fn footprint(&self) -> (u64, usize) {
+        let proc = std::path::Path::new("/proc").join(self.child.id().to_string());
+        let pages = std::fs::read_to_string(proc.join("statm")).expect("a running process");
+        let resident = pages.split(' ').nth(1).and_then(|n| n.parse::<u64>().ok());
+        let files = std::fs::read_dir(proc.join("fd")).expect("it is ours");
+        (
+            resident.expect("a number of pages") * rustix::param::page_size() as u64,
+            files.count(),
+        )
+    }
+
     /// Ends it as a crash does (SIGKILL), at once. What it had in its directory stays there.
     #[must_use]
     pub fn kill(mut self) -> Arc<TempDir> {

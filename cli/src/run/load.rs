@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 use sluice_config::{Diagnostics, Lookup, MAX_BYTES, Plan, Source};
 
 use crate::lookup::Surroundings;
+use crate::source::count;
 
 /// A configuration that can run.
 pub(crate) struct Loaded {
@@ -35,8 +36,16 @@ impl Lookup for Recording {
 pub(crate) struct Shown {
     /// SHA-256 of the file, the first 16 digits.
     pub(crate) hash: String,
-    /// As it is understood, secrets hidden.
-    pub(crate) text: String,
+    source: Source,
+}
+
+impl Shown {
+    /// The configuration as it is understood, secrets hidden.
+    pub(crate) fn text(&self) -> String {
+        let text = sluice_config::print(&self.source, &crate::registry::registry(), &Surroundings);
+        // What it refers to may have gone since.
+        text.unwrap_or_else(|errors| format!("# {}\n", count(&errors)))
+    }
 }
 
 /// Why there is none.
@@ -54,10 +63,9 @@ pub(crate) fn load(path: &Path) -> Result<Loaded, LoadError> {
     let wrong = |errors| LoadError::Wrong(Box::new(errors));
     let lookup = Recording(RefCell::default());
     let plan = Plan::read(&source, &registry, &lookup).map_err(wrong)?;
-    let text = sluice_config::print(&source, &registry, &Surroundings).map_err(wrong)?;
     let digest = Sha256::digest(source.text().as_bytes());
     let hash = digest.iter().take(8).map(|b| format!("{b:02x}")).collect();
-    let shown = Shown { hash, text };
+    let shown = Shown { hash, source };
     Ok(Loaded {
         plan,
         shown,

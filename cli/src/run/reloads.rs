@@ -114,17 +114,19 @@ impl Reloads {
 
     /// `GET /api/v1/config`.
     pub(crate) fn show(&self) -> serde_json::Value {
+        let shown = self.0.lock().shown.clone();
+        let text = shown.text();
         let state = self.0.lock();
         serde_json::json!({
             "generation": state.generation,
-            "hash": state.shown.hash,
+            "hash": shown.hash,
             "since": state.since,
             "reloads": { "succeeded": state.succeeded, "failed": state.failed },
             "last_reload": state.last.as_ref().map(|(at, by, outcome)| serde_json::json!({
                 "at": at, "by": by, "success": outcome.success,
                 "errors": outcome.errors, "changes": outcome.changes,
             })),
-            "config": state.shown.text,
+            "config": text,
         })
     }
 

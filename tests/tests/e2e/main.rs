@@ -14,6 +14,7 @@ mod hostile;
 mod isolation;
 mod main_job;
 mod payloads;
+mod reload;
 mod settings;
 mod siems;
 mod signals;
