@@ -184,6 +184,8 @@ pub async fn grpc_frame(
 pub struct Connection {
     to: SocketAddr,
     sender: Sender,
+    /// What it says of itself with each post.
+    pub authorization: Option<String>,
 }
 
 #[derive(Debug)]
@@ -203,7 +205,11 @@ impl Connection {
         let (sender, connection) = handshake.map_err(std::io::Error::other)?;
         tokio::spawn(connection);
         let sender = Sender::Http1(sender);
-        Ok(Self { to, sender })
+        Ok(Self {
+            to,
+            sender,
+            authorization: None,
+        })
     }
 
     /// HTTP/2.
@@ -216,7 +222,11 @@ impl Connection {
         let (sender, connection) = handshake.map_err(std::io::Error::other)?;
         tokio::spawn(connection);
         let sender = Sender::Http2(sender);
-        Ok(Self { to, sender })
+        Ok(Self {
+            to,
+            sender,
+            authorization: None,
+        })
     }
 
     async fn send(
@@ -246,9 +256,13 @@ impl Connection {
             Sender::Http1(_) => path.to_owned(),
             Sender::Http2(_) => format!("http://{}{path}", self.to),
         };
-        let request = http::Request::post(uri)
+        let mut request = http::Request::post(uri)
             .header("host", self.to.to_string())
-            .header("content-type", content_type)
+            .header("content-type", content_type);
+        if let Some(authorization) = &self.authorization {
+            request = request.header("authorization", authorization);
+        }
+        let request = request
             .body(Full::new(body.into()))
             .expect("a valid request");
         let response = self.send(request).await?;

@@ -88,6 +88,17 @@ impl Sluice {
     pub fn start_in(directory: Arc<TempDir>, pipeline: &str, environment: &[(&str, &str)]) -> Self {
         let file = directory.path().join("pipeline.yaml");
         std::fs::write(&file, pipeline).expect("a file in it");
+        Self::spawn(directory, environment)
+    }
+
+    /// Starts the binary in a directory that has a `pipeline.yaml` already.
+    #[must_use]
+    pub fn start_in_place(directory: Arc<TempDir>) -> Self {
+        Self::spawn(directory, &[])
+    }
+
+    fn spawn(directory: Arc<TempDir>, environment: &[(&str, &str)]) -> Self {
+        let file = directory.path().join("pipeline.yaml");
         let mut child = Command::new(binary::path())
             .args(["run", "--log-format", "json"])
             .arg(&file)
@@ -219,11 +230,16 @@ impl Sluice {
 
     /// Asks it to end (SIGTERM).
     pub fn terminate(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
         let pid = i32::try_from(self.child.id())
             .ok()
             .and_then(Pid::from_raw)
             .expect("a process id");
-        rustix::process::kill_process(pid, Signal::TERM)
+        rustix::process::kill_process(pid, signal)
             .expect("the process is there until it was waited for");
     }
 

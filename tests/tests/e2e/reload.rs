@@ -324,3 +324,95 @@ async fn reloads_at_random_under_load_end_no_connection_and_lose_or_double_no_re
     assert!(cold.0 <= warm.0 + (40 << 20), "memory: {warm:?}, {cold:?}");
     assert_eq!(sluice.stop().await.code, Some(0));
 }
+
+/// A file with a door that needs a token, and nothing behind it that matters.
+fn guarded(at: SocketAddr, token: &str, tag: &str) -> String {
+    format!(
+        "extensions:
+  bearertokenauth: {{token: {token}}}
+receivers:
+  otlp: {{protocols: {{http: {{endpoint: '{at}', auth: {{authenticator: bearertokenauth}}}}}}}}
+processors:
+  attributes: {{actions: [{{key: tag, value: {tag}, action: upsert}}]}}
+exporters:
+  file: {{path: out.jsonl, format: plain_json}}
+service:
+  admin: none
+  ledger: {{directory: ledger}}
+  extensions: [bearertokenauth]
+  pipelines:
+    logs: {{receivers: [otlp], processors: [attributes], exporters: [file]}}
+"
+    )
+}
+
+async fn reloaded(sluice: &Sluice, times: usize) {
+    let has = |log: &sluice_tests::Log| log.text().matches("\"reloaded\"").count() >= times;
+    sluice.log().wait_for(has, SOON).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_is_revoked_ends_at_once_on_a_connection_that_is_open() {
+    let [at] = free();
+    let sluice = Sluice::start(&guarded(at, "old-token", "one"));
+    sluice.address("otlp", "http").await;
+    let mut connection = Connection::http1(at).await.unwrap();
+    let body = events::otlp_request(&events::generate(1, 1, 100)).encode_to_vec();
+    let kind = "application/x-protobuf";
+    connection.authorization = Some("Bearer old-token".to_owned());
+    let status = connection
+        .post("/v1/logs", kind, body.clone())
+        .await
+        .unwrap();
+    assert_eq!(status, 200);
+    // The file is written as an editor does it, and nobody is told.
+    let path = sluice.directory().join("pipeline.yaml");
+    std::fs::write(path.with_extension("new"), guarded(at, "new-token", "one")).unwrap();
+    std::fs::rename(path.with_extension("new"), &path).unwrap();
+    reloaded(&sluice, 1).await;
+    let status = connection
+        .post("/v1/logs", kind, body.clone())
+        .await
+        .unwrap();
+    assert_eq!(status, 401, "the old token, on the same connection");
+    connection.authorization = Some("Bearer new-token".to_owned());
+    let status = connection.post("/v1/logs", kind, body).await.unwrap();
+    assert_eq!(status, 200);
+    assert!(!sluice.log_text().contains("new-token"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_symlink_that_kubernetes_flips_is_a_new_file_and_sighup_and_a_broken_file_are_told() {
+    let [at] = free();
+    // As a ConfigMap is mounted: pipeline.yaml -> ..data/pipeline.yaml, ..data -> ..2026_1.
+    let directory = Arc::new(tempfile::tempdir().unwrap());
+    let home = directory.path();
+    let version = |number: usize, file: &str| {
+        let name = format!("..2026_{number}");
+        std::fs::create_dir(home.join(&name)).unwrap();
+        std::fs::write(home.join(&name).join("pipeline.yaml"), file).unwrap();
+        std::os::unix::fs::symlink(&name, home.join("..data_tmp")).unwrap();
+        std::fs::rename(home.join("..data_tmp"), home.join("..data")).unwrap();
+    };
+    version(1, &guarded(at, "t", "one"));
+    std::os::unix::fs::symlink("..data/pipeline.yaml", home.join("pipeline.yaml")).unwrap();
+    let sluice = Sluice::start_in_place(directory.clone());
+    sluice.address("otlp", "http").await;
+    version(2, &guarded(at, "t", "two"));
+    reloaded(&sluice, 1).await;
+    version(
+        3,
+        &guarded(at, "t", "three").replace("exporters: [file]", "exporters: [fils]"),
+    );
+    let told = |log: &sluice_tests::Log| {
+        let text = log.text();
+        text.contains("not reloaded") && text.contains("exporter `fils` is not defined")
+    };
+    sluice.log().wait_for(told, SOON).await.unwrap();
+    version(4, &guarded(at, "t", "four"));
+    reloaded(&sluice, 2).await;
+    sluice.signal(rustix::process::Signal::HUP);
+    let told = |log: &sluice_tests::Log| log.text().contains("nothing has changed");
+    sluice.log().wait_for(told, SOON).await.unwrap();
+    assert_eq!(sluice.stop().await.code, Some(0));
+}

@@ -3,6 +3,7 @@
 
 mod chain;
 mod peer;
+mod reload;
 mod search;
 mod telemetrygen;
 mod toxic;

@@ -48,7 +48,7 @@ pub(crate) struct Peer {
     child: Child,
     pub(crate) addresses: Vec<SocketAddr>,
     /// Its files; removed with it.
-    _home: TempDir,
+    home: TempDir,
 }
 
 impl Drop for Peer {
@@ -79,18 +79,23 @@ impl Peer {
             let mut peer = Self {
                 child,
                 addresses,
-                _home: home,
+                home: home,
             };
             if peer.is_ready(ready).await {
                 return peer;
             }
-            let log = std::fs::read_to_string(peer._home.path().join("log")).unwrap_or_default();
+            let log = std::fs::read_to_string(peer.home.path().join("log")).unwrap_or_default();
             eprintln!(
                 "a peer did not start:\n{}",
                 &log[log.len().saturating_sub(2000)..]
             );
         }
         panic!("the peer did not start in three attempts");
+    }
+
+    /// What it has written so far.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.home.path().join("log")).unwrap_or_default()
     }
 
     async fn is_ready(&mut self, path: Option<&str>) -> bool {
