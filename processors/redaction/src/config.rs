@@ -1,5 +1,9 @@
 //! What a user writes.
 
+mod sanitizers;
+
+pub use sanitizers::{DbSanitizer, Sanitizer, UrlSanitizer};
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -17,7 +21,7 @@ use crate::Redactor;
 ///
 /// The keys from `allow_all_keys` to `db_sanitizer` are the OpenTelemetry Collector's, with its meaning; `detectors` and
 /// `action` find by checksum and context what patterns cannot. For one value the order is: `ignored_keys`, the allow list,
-/// `allowed_values`, blocked keys, `blocked_values`, detectors.
+/// `allowed_values`, blocked keys, `blocked_values`, `url_sanitizer`, `db_sanitizer`, detectors.
 #[derive(Clone, Debug, Default, PartialEq, serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
@@ -48,9 +52,10 @@ pub struct Config {
     /// Adds attributes that say what was done: `debug` with the names of the keys, `info` with counts only, `silent`
     /// (default) none.
     pub summary: Summary,
-    /// Not supported: switching it on is an error.
+    /// Takes what varies out of URLs: segments of a path that are no words become `*`, queries, fragments and credentials
+    /// go. Default: off.
     pub url_sanitizer: UrlSanitizer,
-    /// Not supported: switching any of it on is an error.
+    /// Takes values out of database statements: what is left is their shape, with `?` for each value. Default: off.
     pub db_sanitizer: DbSanitizer,
     /// What to find: names of detectors, or the groups `pii`, `secrets` and `all` (both, without `ip_address`). `secrets`
     /// and `all` include `named_secret`: any value whose key says it is a secret (`password`, `api_key`, `token` as whole
@@ -133,50 +138,6 @@ pub enum Summary {
     #[default]
     #[serde(alias = "")]
     Silent,
-}
-
-/// The Collector's `url_sanitizer` block.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct UrlSanitizer {
-    /// Must be `false`.
-    pub enabled: bool,
-    /// Attributes to sanitize.
-    pub attributes: Vec<String>,
-    /// Also span names.
-    pub sanitize_span_name: Option<bool>,
-}
-
-/// The Collector's `db_sanitizer` block.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct DbSanitizer {
-    /// Also span names.
-    pub sanitize_span_name: Option<bool>,
-    /// SQL.
-    pub sql: Sanitizer,
-    /// Redis.
-    pub redis: Sanitizer,
-    /// Valkey.
-    pub valkey: Sanitizer,
-    /// Memcached.
-    pub memcached: Sanitizer,
-    /// MongoDB.
-    pub mongo: Sanitizer,
-    /// OpenSearch.
-    pub opensearch: Sanitizer,
-    /// Elasticsearch.
-    pub es: Sanitizer,
-}
-
-/// One of the Collector's database sanitizers.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Sanitizer {
-    /// Must be `false`.
-    pub enabled: bool,
-    /// Attributes to sanitize.
-    pub attributes: Vec<String>,
 }
 
 impl<'de> Deserialize<'de> for Detectors {
@@ -330,30 +291,8 @@ impl Checked for Config {
         if !self.allows_all_keys() && self.allowed_keys.is_empty() {
             problems.warning("every attribute will be deleted: allow_all_keys is false and allowed_keys is empty").help("write `allow_all_keys: true`, or name `detectors`");
         }
-        if self.url_sanitizer.enabled {
-            problems.at("url_sanitizer", |p| {
-                p.error("url_sanitizer is not supported")
-                    .help("use blocked_values with a pattern for the variable parts");
-            });
-        }
-        let db = &self.db_sanitizer;
-        if [
-            &db.sql,
-            &db.redis,
-            &db.valkey,
-            &db.memcached,
-            &db.mongo,
-            &db.opensearch,
-            &db.es,
-        ]
-        .iter()
-        .any(|s| s.enabled)
-        {
-            problems.at("db_sanitizer", |p| {
-                p.error("db_sanitizer is not supported")
-                    .help("use blocked_key_patterns for the attributes with queries");
-            });
-        }
+        problems.at("url_sanitizer", |p| self.url_sanitizer.check(p));
+        problems.at("db_sanitizer", |p| self.db_sanitizer.check(p));
     }
 }
 

@@ -12,6 +12,7 @@ mod config;
 mod hash;
 mod redactor;
 mod rules;
+mod sanitize;
 mod surroundings;
 mod walk;
 

@@ -9,12 +9,14 @@ use sluice_component::{BuildError, Transform, Undelivered};
 
 use crate::hash::Replacement;
 use crate::rules::Rules;
+use crate::sanitize::{Context, Sanitizers};
 use crate::walk::{Done, Walk};
 use crate::{Config, Summary};
 
 /// Redacts batches. What it cannot look at it masks: nothing passes unseen.
 pub struct Redactor {
     rules: Rules,
+    sanitizers: Sanitizers,
     scanner: Scanner,
     replacement: Replacement,
     summary: Summary,
@@ -39,6 +41,7 @@ impl Redactor {
     pub fn new(config: &Config) -> Result<Self, BuildError> {
         Ok(Self {
             rules: Rules::new(config)?,
+            sanitizers: Sanitizers::new(config),
             scanner: Scanner::new(config.detector_set()?),
             replacement: Replacement::new(config),
             summary: config.summary,
@@ -62,7 +65,7 @@ impl Redactor {
     /// Redacts every value of a batch, with the search over its raw bytes.
     pub fn redact(&self, batch: &mut Batch) {
         let mut candidates = Vec::new();
-        let every = self.rules.need_every_value() || self.summarises();
+        let every = self.rules.need_every_value() || self.sanitizers.are_on() || self.summarises();
         if !self.scanner.set().is_empty() {
             self.scanner.candidates(batch.wire(), &mut candidates);
             candidates.sort_unstable();
@@ -96,6 +99,9 @@ impl Redactor {
             if !needs_look(batch, i) {
                 continue;
             }
+            if self.sanitizers.are_on() {
+                walk.beside(Context::of_record(batch.record(i)));
+            }
             batch.edit_record(i, &mut walk);
             let bits = walk.take_bits();
             if bits != 0 {
@@ -125,6 +131,9 @@ impl Redactor {
     fn walk_levels(&self, batch: &mut Batch, walk: &mut Walk<'_>) -> u64 {
         let mut marks = Vec::new();
         for i in 0..batch.resource_count() {
+            if self.sanitizers.are_on() {
+                walk.beside(Context::of(batch.resource(i).attributes()));
+            }
             batch.edit_resource(i, walk);
             marks.push(walk.take_bits());
             if self.summarises() {
@@ -135,6 +144,9 @@ impl Redactor {
         }
         let resources = marks.len();
         for i in 0..batch.scope_count() {
+            if self.sanitizers.are_on() {
+                walk.beside(Context::of(batch.scope(i).attributes()));
+            }
             batch.edit_scope(i, walk);
             marks.push(walk.take_bits());
             if self.summarises() {
@@ -143,6 +155,7 @@ impl Redactor {
                 }
             }
         }
+        walk.beside(Context::default());
         batch.edit_metrics(walk);
         let in_metrics = walk.take_bits();
         let all = marks.iter().fold(in_metrics, |all, bits| all | bits);
@@ -213,6 +226,10 @@ impl Redactor {
 
     pub(crate) fn rules(&self) -> &Rules {
         &self.rules
+    }
+
+    pub(crate) fn sanitizers(&self) -> &Sanitizers {
+        &self.sanitizers
     }
 
     pub(crate) fn scanner(&self) -> &Scanner {

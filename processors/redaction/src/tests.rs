@@ -6,6 +6,8 @@ use sluice_component::{Checked as _, Problems, Secret, Severity};
 
 use super::*;
 
+mod sanitizers;
+
 fn detecting(names: &[&str]) -> Config {
     Config {
         detectors: Some(Detectors::list(names)),
@@ -623,29 +625,6 @@ fn a_configuration_that_would_not_do_what_it_says_is_an_error() {
             ..detecting(&["all"])
         },
         "allowed_keys",
-    );
-    fails(
-        Config {
-            url_sanitizer: UrlSanitizer {
-                enabled: true,
-                ..UrlSanitizer::default()
-            },
-            ..detecting(&["all"])
-        },
-        "not supported",
-    );
-    fails(
-        Config {
-            db_sanitizer: DbSanitizer {
-                sql: Sanitizer {
-                    enabled: true,
-                    ..Sanitizer::default()
-                },
-                ..DbSanitizer::default()
-            },
-            ..detecting(&["all"])
-        },
-        "not supported",
     );
     fails(
         Config {

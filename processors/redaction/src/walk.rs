@@ -9,6 +9,7 @@ use sluice_batch::{Edit, Editor, Place, Value, ValueBuf};
 
 use crate::redactor::Redactor;
 use crate::rules::KeyRule;
+use crate::sanitize::{Context, Spot};
 use crate::surroundings::Surroundings;
 
 /// A replacement may bring context closer to what was too far from it: look again, but not for ever.
@@ -40,6 +41,9 @@ pub(crate) struct Walk<'r> {
     surroundings: Surroundings,
     /// The name of the secret that the current value belongs to, if its own key does not say so.
     secret: Option<String>,
+    /// Where the current value stands, and what the attributes beside it say, for the sanitizers.
+    spot: Spot,
+    beside: Context,
     /// What was found since the last [`Self::take_bits`].
     bits: u64,
     found: Vec<Match>,
@@ -65,6 +69,8 @@ impl<'r> Walk<'r> {
             key_is_found: false,
             surroundings: Surroundings::default(),
             secret: None,
+            spot: Spot::default(),
+            beside: Context::default(),
             bits: 0,
             found: Vec::new(),
             done: Done::default(),
@@ -77,6 +83,29 @@ impl<'r> Walk<'r> {
         let start = wire.as_ptr() as usize;
         (self.wire, self.candidates) = (start..start + wire.len(), candidates);
         self
+    }
+
+    /// What follows stands beside these attributes.
+    pub(crate) fn beside(&mut self, context: Context) {
+        self.beside = context;
+    }
+
+    fn spot(&self, place: Place, key: &str, is_entry: bool, depth: usize) -> Spot {
+        match place {
+            // What an event is known by is no statement, and `?` for all ids would make all events one.
+            Place::Attribute | Place::Body
+                if is_entry && matches!(key, "event_id" | "log.record.uid") =>
+            {
+                Spot::Elsewhere
+            }
+            Place::Field if key == "name" && self.beside.is_span() => Spot::SpanName,
+            Place::Field => Spot::Elsewhere,
+            Place::Body if !is_entry && key == "body" => Spot::Body,
+            Place::Body => Spot::Entry,
+            // A text of the resource, scope, event or link itself is no attribute; an attribute's items are.
+            _ if !is_entry && depth == 0 => Spot::Elsewhere,
+            _ => Spot::Attribute,
+        }
     }
 
     fn is_nominated(&self, place: Place, text: &str) -> bool {
@@ -187,11 +216,18 @@ impl<'r> Walk<'r> {
         if blocked && !allowed {
             return Outcome::Text(redactor.replacement().of_blocked(text));
         }
-        let patterned = if by_patterns && !allowed {
+        let mut patterned = if by_patterns && !allowed {
             redactor.rules().block_values(text, redactor.replacement())
         } else {
             None
         };
+        if !allowed {
+            let current = patterned.as_deref().unwrap_or(text);
+            let sanitizers = redactor.sanitizers();
+            if let Some(new) = sanitizers.text(self.spot, key, &self.beside, current) {
+                patterned = Some(new);
+            }
+        }
         let secret = self.secret.take();
         if patterned.is_none()
             && secret.is_none()
@@ -316,6 +352,16 @@ impl Editor for Walk<'_> {
             _ => {}
         }
         let blocked = rule == KeyRule::Blocked;
+        self.spot = self.spot(place, key, is_entry, depth);
+        let sanitizers = self.redactor.sanitizers();
+        if !blocked && let Some(shape) = sanitizers.structured(self.spot, key, &self.beside, value)
+        {
+            let outcome = match self.detect(key, &shape) {
+                Outcome::Same => Outcome::Text(shape),
+                found => found,
+            };
+            return self.edit(place, key, outcome);
+        }
         match value {
             Value::Str(text) if is_key_line && !blocked => match self.key_line(text) {
                 Outcome::Same => {
