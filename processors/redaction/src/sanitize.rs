@@ -165,12 +165,15 @@ impl Sanitizers {
         {
             return None;
         }
-        self.languages(spot, key, beside).next()?;
-        match value {
-            Value::Map(_) => Some(json::sanitised(&value.to_text())),
-            Value::Int(_) | Value::Double(_) | Value::Bool(_) => Some(HIDDEN.to_owned()),
-            Value::Str(_) | Value::Bytes(_) | Value::Array(_) | Value::Empty => None,
-        }
+        let shape = match value {
+            Value::Map(_) => json::sanitised(&value.to_text()),
+            Value::Int(_) | Value::Double(_) | Value::Bool(_) => HIDDEN.to_owned(),
+            Value::Str(_) | Value::Bytes(_) | Value::Array(_) | Value::Empty => return None,
+        };
+        let mut languages = self.languages(spot, key, beside).peekable();
+        languages.peek()?;
+        let system = beside.system.as_deref();
+        Some(languages.fold(shape, |shape, language| language.sanitised(&shape, system)))
     }
 
     fn url(&self, spot: Spot, key: &str, text: &str) -> Option<String> {
