@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use sluice_batch::{Attributes, Value};
 
 use super::config::MappingMode;
+use super::ecs;
 use crate::audit::AuditEvent;
 use crate::json::{HexId, Object};
 use crate::keys::Firsts;
@@ -33,6 +34,7 @@ pub(super) fn write(
             &mut document,
         ),
         MappingMode::Raw => plain(record, time, ["", "Resource.", "Scope."], &mut document),
+        MappingMode::Ecs => ecs::write(record, time, &mut document),
         MappingMode::Bodymap => match record.body() {
             Value::Map(body) => {
                 if body.get("@timestamp").is_none() {
@@ -220,7 +222,7 @@ fn unique<'a>(attributes: Attributes<'a>) -> impl Iterator<Item = (&'a str, Valu
 }
 
 /// Attributes that say where a document goes and are no part of it.
-fn is_routing(key: &str) -> bool {
+pub(super) fn is_routing(key: &str) -> bool {
     key.starts_with("data_stream.")
         || key.starts_with("elastic.mapping.")
         || matches!(
@@ -230,7 +232,7 @@ fn is_routing(key: &str) -> bool {
 }
 
 /// RFC 3339 with the precision that the time has; every date mapping reads it.
-fn iso(nanos: u64) -> String {
+pub(super) fn iso(nanos: u64) -> String {
     Timestamp::from_nanosecond(i128::from(nanos))
         .unwrap_or_default()
         .to_string()

@@ -9,6 +9,7 @@
 mod answer;
 mod config;
 mod document;
+mod ecs;
 mod encode;
 mod endpoints;
 mod index;

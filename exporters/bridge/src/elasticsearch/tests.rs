@@ -70,6 +70,88 @@ async fn another_record_is_an_opentelemetry_document() {
 }
 
 #[tokio::test]
+async fn an_ecs_document_has_the_names_that_the_collector_gives() {
+    let of = async |batch: &Batch| {
+        let double = elastic::Double::start().await;
+        let exporter = exporter(&double, json!({"index": "", "mapping": {"mode": "ecs"}}));
+        assert!(export(&exporter, batch).await.is_empty());
+        let (index, _, text) = stored(&double).remove(0);
+        (index, serde_json::from_str::<Json>(&text).expect("JSON"))
+    };
+    let mut batch = Batch::new(Signal::Logs);
+    let resource = [
+        ("service.name", "shop"),
+        ("service.instance.id", "i-1"),
+        ("telemetry.sdk.name", "opentelemetry"),
+        ("telemetry.sdk.language", "java"),
+        ("telemetry.sdk.version", "1.2"),
+        ("host.name", "node-7"),
+        ("host.arch", "arm64"),
+        ("os.type", "darwin"),
+        ("k8s.namespace.name", "prod"),
+        ("deployment.environment.name", "live"),
+        ("data_stream.dataset", "shop"),
+    ];
+    batch.push_scope(
+        &resource.map(|(key, value)| (key, Value::Str(value))),
+        "app",
+    );
+    let mut record = batch.push_log();
+    record.set_body(Value::Str("it broke"));
+    record.set_time(SEED_NANOS);
+    record.set_severity(17, "ERROR");
+    record.set_trace(&[1; 16], &[2; 8], 1);
+    record.set_name("order.failed");
+    for (key, value) in [
+        ("exception.type", Value::Str("Oops")),
+        ("http.request.method", Value::Str("GET")),
+        ("http.request", Value::Int(7)),
+        ("service.name", Value::Str("till")),
+    ] {
+        record.set(key, value);
+    }
+    let (index, document) = of(&batch).await;
+    assert_eq!(index, "logs-shop-default");
+    assert_eq!(
+        document,
+        json!({
+            "@timestamp": "2026-01-16T18:22:11Z",
+            "message": "it broke",
+            "log": {"level": "ERROR"},
+            "event": {"action": "order.failed", "severity": 17},
+            "trace": {"id": "01".repeat(16)},
+            "span": {"id": "02".repeat(8)},
+            "agent": {"name": "opentelemetry/java", "version": "1.2"},
+            "service": {"name": "till", "environment": "live", "node": {"name": "i-1"}},
+            "host": {"name": "node-7", "hostname": "node-7", "architecture": "arm64", "os": {"platform": "darwin", "type": "macos"}},
+            "kubernetes": {"namespace": "prod"},
+            "error": {"type": "Oops"},
+            "http": {"request": {"method": "GET", "value": 7}},
+        })
+    );
+
+    let (_, document) = of(&audit_batch(&["e1"])).await;
+    let object: Json = serde_json::from_str(SEED).expect("JSON");
+    assert_eq!(document["policy"], object, "the source's own object, whole");
+    assert_eq!(document["event"]["id"], "e1");
+    assert!(
+        document["message"]
+            .as_str()
+            .is_some_and(|m| m.starts_with("policy decision: "))
+    );
+    assert!(
+        document.get("source").is_none(),
+        "ECS has an object of that name"
+    );
+
+    let mut structured = Batch::new(Signal::Logs);
+    structured.push_scope(&[], "");
+    let body = sluice_batch::ValueBuf::from_json(br#"{"a":[1]}"#).expect("JSON");
+    structured.push_log().set_body(body.as_value());
+    assert_eq!(of(&structured).await.1["message"], r#"{"a":[1]}"#);
+}
+
+#[tokio::test]
 async fn each_mapping_mode_has_its_shape() {
     let of = async |mode: &str, batch: &Batch| {
         let double = elastic::Double::start().await;
@@ -494,9 +576,9 @@ fn wrong_keys_are_errors_at_their_place() {
         ["retry.max_retries", "template.priority"]
     );
     assert_eq!(wrong_at::<Config>(json!({}), Severity::Error), [""]);
-    let unknown = serde_json::from_value::<Config>(json!({"mapping": {"mode": "ecs"}}))
+    let unknown = serde_json::from_value::<Config>(json!({"mapping": {"mode": "ocsf"}}))
         .expect_err("not a mode")
         .to_string();
-    assert!(unknown.contains("`ecs`"), "{unknown}");
+    assert!(unknown.contains("`ocsf`"), "{unknown}");
     let _ = config::<Config>(json!({"endpoint": "http://h:9200"}));
 }

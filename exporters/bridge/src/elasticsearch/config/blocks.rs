@@ -65,6 +65,9 @@ pub enum MappingMode {
     Source,
     /// OpenTelemetry-native documents.
     Otel,
+    /// The Elastic Common Schema: attributes as nested objects, renamed where ECS has another name, the text in
+    /// `message`, an audit event's own object under `policy`.
+    Ecs,
     /// Prefixed names: `Attributes.*`, `Resource.*`, `Scope.*`, `Body`.
     None,
     /// As `none`, with attributes at the top level.
