@@ -1,6 +1,7 @@
 //! The batch: its buffers, its rows, and how to reach them.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -10,7 +11,7 @@ use crate::rows::{
 };
 use crate::text::checked_before;
 use crate::value::{Array, Map};
-use crate::{Value, decode, encode, json};
+use crate::{Sender, Value, decode, encode, json};
 
 /// Which of OTLP's signals a batch carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -84,6 +85,8 @@ pub struct Batch {
     pub(crate) pruned: bool,
     /// See [`Batch::searched`].
     pub(crate) searched: u64,
+    /// See [`Batch::sender`].
+    pub(crate) sender: Option<Arc<Sender>>,
 }
 
 impl Batch {
@@ -101,6 +104,7 @@ impl Batch {
             attributes: Vec::new(),
             pruned: false,
             searched: 0,
+            sender: None,
         }
     }
 
@@ -188,6 +192,18 @@ impl Batch {
             + self.attributes.capacity() * size_of::<Attribute>()
             + (self.resources.capacity() + self.scopes.capacity()) * size_of::<LevelRow>()
             + self.metrics.capacity() * size_of::<MetricRow>()
+            + self.sender.as_ref().map_or(0, |sender| sender.memory())
+    }
+
+    /// Who sent the request that it came with, while it is on its way through the steps of a pipeline.
+    #[must_use]
+    pub fn sender(&self) -> Option<&Sender> {
+        self.sender.as_deref()
+    }
+
+    /// Says who sent it, or lets go of who did.
+    pub fn set_sender(&mut self, sender: Option<Arc<Sender>>) {
+        self.sender = sender;
     }
 
     /// About how many bytes record `i` takes in an OTLP request, without its resource and scope.

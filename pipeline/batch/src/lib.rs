@@ -39,6 +39,7 @@ pub mod oracle;
 mod record;
 mod rows;
 mod schema;
+mod sender;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -49,4 +50,5 @@ pub use batch::{Batch, DecodeError, Signal};
 pub use edit::{Edit, Editor, Place};
 pub use json::write_string as write_json_string;
 pub use record::{Attributes, Level, LevelMut, Record, RecordMut};
+pub use sender::Sender;
 pub use value::{Array, Map, Value, ValueBuf};

@@ -35,6 +35,7 @@ impl Batch {
     pub fn slice(&self, records: Range<usize>) -> Self {
         let mut part = Self::new(self.signal());
         part.searched = self.searched;
+        part.sender = self.sender.clone();
         let copies_wire = self.live_bytes(records.clone()) * WORTH_KEEPING < self.wire.len();
         if !copies_wire {
             part.wire = self.wire.clone();
@@ -165,6 +166,8 @@ impl Batch {
             }));
         self.pruned |= other.pruned;
         self.searched &= other.searched;
+        // Of two requests' records nobody can say any more who sent which.
+        self.sender = None;
     }
 
     fn live_bytes(&self, records: Range<usize>) -> usize {

@@ -45,6 +45,8 @@ impl Path {
                 Stage::Batching(_) => {}
             }
         }
+        // Headers hold credentials, and nothing behind here asks for them.
+        batch.set_sender(None);
         let records = batch.len();
         Ok(Prepared {
             batch,

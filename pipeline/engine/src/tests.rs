@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use sluice_batch::{Batch, Signal, Value};
+use sluice_batch::{Batch, Sender, Signal, Value};
 use sluice_component::{
     After, Consume as _, Delivery, Exporter, Fate, Reservation, Reserve, Retry, Stage, Transform,
     Undelivered, Verdict,
@@ -442,6 +442,35 @@ async fn when_a_later_step_drops_records_only_complete_success_is_remembered() {
         let _ = rig.send(batch(0..3)).await;
         assert_eq!(*told.lock(), [expected; 3]);
     }
+}
+
+/// Notes whether it may know who sent what it sees.
+struct Asks(Arc<Mutex<Vec<bool>>>);
+
+impl Transform for Asks {
+    fn apply(&self, batch: &mut Batch) -> Result<(), Undelivered> {
+        self.0.lock().push(batch.sender().is_some());
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_sent_a_request_is_known_to_the_stages_and_forgotten_behind_them() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let at_the_exporter = seen.clone();
+    let take: Answer = Box::new(move |batch| {
+        at_the_exporter.lock().push(batch.sender().is_some());
+        Ok(())
+    });
+    let stages = vec![
+        Stage::Transform(Arc::new(Drops(1))),
+        Stage::Transform(Arc::new(Asks(seen.clone()))),
+    ];
+    let rig = Rig::new(stages, vec![scripted([take])], PLAIN);
+    let mut batch = batch(0..3);
+    batch.set_sender(Some(Arc::new(Sender::default())));
+    rig.send(batch).await.unwrap();
+    assert_eq!(*seen.lock(), [true, false]);
 }
 
 /// Takes every record out and waits for another request's fate.

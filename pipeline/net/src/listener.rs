@@ -10,6 +10,7 @@
 
 mod activity;
 mod connection;
+mod peer;
 mod port;
 mod socket;
 
@@ -99,6 +100,7 @@ pub struct Listener {
     trust: Option<Vec<u8>>,
     /// What bounds its connections.
     pub limits: Limits,
+    hands_on_headers: bool,
     component: String,
 }
 
@@ -121,8 +123,16 @@ impl Listener {
             trust: tls.map(TlsServerConfig::trust).transpose()?,
             lease: socket::lease(endpoint, &context.kept)?,
             limits,
+            hands_on_headers: false,
             component: context.id.to_string(),
         })
+    }
+
+    /// Whether requests' headers go with their batches, for steps that ask for them.
+    #[must_use]
+    pub fn handing_on_headers(mut self, is_wanted: bool) -> Self {
+        self.hands_on_headers = is_wanted;
+        self
     }
 
     /// The address that the socket is bound to.
@@ -151,6 +161,7 @@ impl Listener {
             tls,
             trust,
             limits,
+            hands_on_headers,
             component,
         } = self;
         let address = lease.port().address();
@@ -159,6 +170,7 @@ impl Listener {
             limits,
             tls,
             trust,
+            hands_on_headers,
             component: component.clone(),
         });
         match installed {

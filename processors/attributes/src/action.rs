@@ -6,6 +6,7 @@ use serde::Deserialize;
 use sluice_component::Problems;
 
 use crate::AnyValue;
+use crate::context::Context;
 use crate::step::{Presence, Source, Step};
 
 /// What to do with an attribute. Which other keys are needed or allowed depends on it.
@@ -74,16 +75,18 @@ pub struct ActionConfig {
     pub key: String,
     /// What to do: insert, update, upsert, delete, hash, extract or convert. Required.
     pub action: ActionKind,
-    /// insert, update, upsert: the value. One of `value` and `from_attribute`.
+    /// insert, update, upsert: the value. One of `value`, `from_attribute` and `from_context`.
     #[serde(default)]
     pub value: Option<AnyValue>,
     /// insert, update, upsert: the attribute that the value is copied from. If it is not there, nothing happens.
     #[serde(default)]
     pub from_attribute: Option<String>,
-    /// The Collector's value from the client's metadata. Not available: an error.
+    /// insert, update, upsert: what the request says of its sender. `metadata.NAME`: a header, in any case, several values
+    /// joined by `;`; the receiver needs `include_metadata: true`. `client.address`: the other end of the connection. If it
+    /// is not there, nothing happens.
     #[serde(default)]
     pub from_context: Option<String>,
-    /// insert, update, upsert: the value to use when `from_attribute` is not there, or alone.
+    /// insert, update, upsert: the value to use when `from_attribute` or `from_context` is not there, or alone.
     #[serde(default)]
     pub default_value: Option<AnyValue>,
     /// delete, hash: a regular expression for keys, matched anywhere in them. extract: one for the value, all of whose
@@ -119,40 +122,47 @@ impl ActionConfig {
         self.need_key(problems);
         self.refuse("pattern", self.pattern.is_some(), problems);
         self.refuse("converted_type", self.converted_type.is_some(), problems);
-        if self.from_context.is_some() {
-            problems.at("from_context", |p| {
-                p.error("from_context is not available: records keep nothing of the request that they came with")
-                    .help("use `value` or `from_attribute`");
-            });
-            return None;
-        }
         let default = self
             .default_value
             .as_ref()
             .map(|AnyValue(value)| value.clone());
-        let source = match (&self.value, &self.from_attribute) {
-            (Some(_), Some(_)) => {
-                problems.at("from_attribute", |p| {
-                    p.error("value and from_attribute exclude each other")
-                        .help("remove one of the two");
-                });
-                return None;
-            }
-            (Some(AnyValue(value)), None) => Source::Value(value.clone()),
-            (None, Some(from)) => Source::Attribute {
+        let given = [
+            ("value", self.value.is_some()),
+            ("from_attribute", self.from_attribute.is_some()),
+            ("from_context", self.from_context.is_some()),
+        ];
+        let mut given = given.iter().filter(|(_, is)| *is).map(|(name, _)| *name);
+        if let (Some(first), Some(second)) = (given.next(), given.next()) {
+            problems.at(second, |p| {
+                p.error(format!("{first} and {second} exclude each other"))
+                    .help("remove one of the two");
+            });
+            return None;
+        }
+        let source = if let Some(AnyValue(value)) = &self.value {
+            Source::Value(value.clone())
+        } else if let Some(from) = &self.from_attribute {
+            Source::Attribute {
                 from: from.clone(),
                 default,
-            },
-            (None, None) => match default {
-                Some(value) => Source::Value(value),
-                None => {
-                    problems.error(format!(
-                        "`{}` needs value or from_attribute",
-                        self.action.name()
-                    ));
-                    return None;
-                }
-            },
+            }
+        } else if let Some(text) = &self.from_context {
+            let from = Context::parse(text)
+                .map_err(|(error, help)| {
+                    problems.at("from_context", |p| {
+                        p.error(error).help(help);
+                    });
+                })
+                .ok()?;
+            Source::Context { from, default }
+        } else if let Some(value) = default {
+            Source::Value(value)
+        } else {
+            problems.error(format!(
+                "`{}` needs value, from_attribute or from_context",
+                self.action.name()
+            ));
+            return None;
         };
         Some(Step::Put {
             key: self.key.clone(),

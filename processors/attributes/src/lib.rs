@@ -2,11 +2,12 @@
 //! attributes, of records or of their resources.
 //!
 //! Differences from the Collector: where a key stands twice, `delete` and `hash` take care of every copy; `hash` also
-//! hides lists and maps (as JSON) and bytes, which the Collector replaces by an empty text; `from_context` is an error,
-//! because a record keeps nothing of the request it came with.
+//! hides lists and maps (as JSON) and bytes, which the Collector replaces by an empty text.
+//! `from_context: auth.NAME` is an error, because authenticators hand nothing on.
 
 mod action;
 mod config;
+mod context;
 mod matching;
 mod processor;
 pub mod resource;

@@ -2,9 +2,10 @@
 
 use aws_lc_rs::digest::{SHA256, digest};
 use processor_ottl::Pattern;
-use sluice_batch::{Attributes, Batch, Value, ValueBuf};
+use sluice_batch::{Attributes, Batch, Sender, Value, ValueBuf};
 
 use crate::ConvertedType;
+use crate::context::Context;
 
 /// A checked action.
 #[derive(Clone, Debug)]
@@ -48,6 +49,10 @@ pub(crate) enum Source {
         from: String,
         default: Option<ValueBuf>,
     },
+    Context {
+        from: Context,
+        default: Option<ValueBuf>,
+    },
 }
 
 /// The attributes that steps are applied to.
@@ -62,6 +67,11 @@ impl Target<'_> {
             Self::Record(batch, i) => batch.record(*i).attributes(),
             Self::Resource(batch, i) => batch.resource(*i).attributes(),
         }
+    }
+
+    fn sender(&self) -> Option<&Sender> {
+        let (Self::Record(batch, _) | Self::Resource(batch, _)) = self;
+        batch.sender()
     }
 
     fn set(&mut self, key: &str, value: Value<'_>) {
@@ -165,6 +175,14 @@ fn put(target: &mut Target<'_>, key: &str, source: &Source, presence: Presence) 
         Source::Attribute { from, default } => {
             match (target.attributes().get(from).map(ValueBuf::new), default) {
                 (Some(value), _) => target.set(key, value.as_value()),
+                (None, Some(value)) => target.set(key, value.as_value()),
+                (None, None) => {}
+            }
+        }
+        Source::Context { from, default } => {
+            let text = target.sender().and_then(|sender| from.of(sender));
+            match (text, default) {
+                (Some(text), _) => target.set(key, Value::Str(&text)),
                 (None, Some(value)) => target.set(key, value.as_value()),
                 (None, None) => {}
             }

@@ -1,8 +1,10 @@
 //! What both protocols do with a request: let it in, read it, make it a batch, deliver it.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::HeaderMap;
-use sluice_batch::{Batch, DecodeError, Signal};
+use sluice_batch::{Batch, DecodeError, Sender, Signal};
 use sluice_component::{Outlet, Undelivered};
 use sluice_net::{Gate, Intake, Outcome, Payload};
 use tokio::sync::Semaphore;
@@ -52,6 +54,7 @@ impl Door {
         signal: Signal,
         form: Form,
         payload: Payload,
+        sender: Option<Arc<Sender>>,
     ) -> Result<Option<Partial>, Failure> {
         let Payload { bytes, mut charge } = payload;
         let place = if bytes.len() > SMALL_BODY_BYTES {
@@ -59,7 +62,8 @@ impl Door {
         } else {
             None
         };
-        let batch = decode(signal, form, bytes)?;
+        let mut batch = decode(signal, form, bytes)?;
+        batch.set_sender(sender);
         if batch.memory() > self.intake.admission.limit() {
             return Err(Failure::too_large(
                 "the records take more memory than all requests together may use",

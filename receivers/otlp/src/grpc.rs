@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use bytes::{Buf as _, BufMut as _, BytesMut};
 use http::header::CONTENT_TYPE;
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use sluice_batch::Signal;
@@ -40,17 +41,13 @@ impl GrpcService {
         Self { door, framed }
     }
 
-    async fn export(
-        &self,
-        path: &str,
-        headers: &HeaderMap,
-        body: Incoming,
-    ) -> Result<Option<Partial>, Failure> {
+    async fn export(&self, head: &Parts, body: Incoming) -> Result<Option<Partial>, Failure> {
+        let headers = &head.headers;
         if let Err(failure) = self.door.admit(headers) {
             discard(headers, body).await;
             return Err(failure);
         }
-        let Some(signal) = signal(path) else {
+        let Some(signal) = signal(head.uri.path()) else {
             discard(headers, body).await;
             return Err(Failure::unimplemented("unknown service or method"));
         };
@@ -64,7 +61,10 @@ impl GrpcService {
                 other => other,
             });
         let payload = self.message(headers, framed.map_err(Failure::of_intake)?)?;
-        self.door.deliver(signal, Form::Protobuf, payload).await
+        let sender = head.extensions.get().cloned();
+        self.door
+            .deliver(signal, Form::Protobuf, payload, sender)
+            .await
     }
 
     /// The one message of a body, unpacked.
@@ -132,7 +132,7 @@ impl Respond for GrpcService {
             discard(&head.headers, body).await;
             return Reply::text(StatusCode::HTTP_VERSION_NOT_SUPPORTED, "gRPC needs HTTP/2");
         }
-        match self.export(head.uri.path(), &head.headers, body).await {
+        match self.export(&head, body).await {
             Ok(partial) => success(&encode_response(partial.as_ref(), Form::Protobuf)),
             Err(failure) => refuse(&failure),
         }

@@ -3,6 +3,7 @@
 use http::header::{
     ACCEPT_ENCODING, ALLOW, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, WWW_AUTHENTICATE,
 };
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use sluice_batch::Signal;
@@ -50,9 +51,10 @@ impl HttpService {
         &self,
         signal: Signal,
         form: Form,
-        headers: &HeaderMap,
+        head: &Parts,
         body: Incoming,
     ) -> Result<Option<Partial>, Failure> {
+        let headers = &head.headers;
         let intake = &self.door.intake;
         let encoding = content_encoding(headers);
         // Refused before the body is read; `unpack` knows the name again.
@@ -78,7 +80,8 @@ impl HttpService {
         let payload = intake
             .unpack(&encoding, packed)
             .map_err(Failure::of_intake)?;
-        self.door.deliver(signal, form, payload).await
+        let sender = head.extensions.get().cloned();
+        self.door.deliver(signal, form, payload, sender).await
     }
 }
 
@@ -111,7 +114,7 @@ impl Respond for HttpService {
                 "415 unsupported media type, supported: [application/json, application/x-protobuf]";
             return Reply::text(StatusCode::UNSUPPORTED_MEDIA_TYPE, text);
         };
-        match self.export(signal, form, &head.headers, body).await {
+        match self.export(signal, form, &head, body).await {
             Ok(partial) => reply(
                 StatusCode::OK,
                 form,

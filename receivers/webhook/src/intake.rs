@@ -1,11 +1,12 @@
 //! What both receivers do with a request before and after their own part.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
-use sluice_batch::Batch;
+use sluice_batch::{Batch, Sender};
 use sluice_component::{IdClaim, Outlet};
 use sluice_net::status::set_retry_after;
 use sluice_net::{Gate, Intake, IntakeError, Outcome, Payload, Reply};
@@ -17,6 +18,7 @@ pub(crate) struct Body {
     sent: Payload,
     /// `None` when it was not compressed.
     unpacked: Option<Payload>,
+    sender: Option<Arc<Sender>>,
 }
 
 impl Body {
@@ -53,6 +55,7 @@ pub(crate) async fn take(
         );
         return Err(response);
     }
+    let sender = parts.extensions.get().cloned();
     let name = |name| {
         parts
             .headers
@@ -71,6 +74,7 @@ pub(crate) async fn take(
             Body {
                 sent,
                 unpacked: None,
+                sender,
             },
         ));
     }
@@ -85,6 +89,7 @@ pub(crate) async fn take(
         Body {
             sent,
             unpacked: Some(unpacked),
+            sender,
         },
     ))
 }
@@ -93,10 +98,11 @@ pub(crate) async fn take(
 /// answer, and its delivery goes on with the body's memory still charged and its id still claimed.
 pub(crate) async fn deliver(
     outlet: &Outlet,
-    batch: Batch,
+    mut batch: Batch,
     mut body: Body,
     claim: Option<IdClaim>,
 ) -> Response<Reply> {
+    batch.set_sender(body.sender.take());
     if let Err(full) = body.charge(batch.memory()) {
         return refusal(full);
     }

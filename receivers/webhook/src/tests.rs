@@ -175,6 +175,13 @@ async fn a_post_is_answered_200_only_after_its_delivery() {
     let mut stream = server.send("POST / HTTP/1.1".into(), EVENT).await;
     let (batch, tell) = server.batches.recv().await.unwrap();
     assert_eq!(batch.record(0).name(), "ai.policy.decision");
+    let sender = batch.sender().expect("a sender");
+    assert_eq!(sender.address(), Some(server.address.ip()));
+    assert_eq!(
+        sender.metadata("host").next(),
+        None,
+        "headers are handed on only if that is wanted"
+    );
     let early = tokio::time::timeout(Duration::from_millis(50), stream.read_u8()).await;
     assert!(early.is_err(), "answered before the delivery");
     tell.send(Ok(())).unwrap();

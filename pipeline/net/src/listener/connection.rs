@@ -1,6 +1,7 @@
 //! One connection, from its handshake to its end.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Limits;
 use super::activity::{Activity, after};
+use super::peer::Peer;
 use super::port::{Port, Serving};
 use crate::Reply;
 
@@ -27,6 +29,7 @@ const READ_BUFFER: usize = 64 << 10;
 /// Serves an accepted connection to its end. `first` was in force when it was accepted.
 pub(super) async fn admit(
     stream: TcpStream,
+    address: IpAddr,
     port: Arc<Port>,
     first: Arc<Serving>,
     end: CancellationToken,
@@ -39,12 +42,12 @@ pub(super) async fn admit(
     let (acceptor, limits) = (first.tls.clone(), first.limits.clone());
     drop(first);
     let Some(acceptor) = acceptor else {
-        return connection(stream, port, limits, end).await;
+        return connection(stream, address, port, limits, end).await;
     };
     tokio::select! {
         () = end.cancelled() => {}
         shaken = tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)) => match shaken {
-            Ok(Ok(stream)) => connection(stream, port, limits, end).await,
+            Ok(Ok(stream)) => connection(stream, address, port, limits, end).await,
             Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
             Err(_) => tracing::debug!("TLS handshake not done in time"),
         },
@@ -53,6 +56,7 @@ pub(super) async fn admit(
 
 async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     stream: S,
+    address: IpAddr,
     port: Arc<Port>,
     first: Limits,
     end: CancellationToken,
@@ -60,10 +64,15 @@ async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     let activity = Arc::new(Activity::new());
     let service = hyper::service::service_fn({
         let (activity, port) = (Arc::clone(&activity), Arc::clone(&port));
-        move |request| {
+        move |mut request| {
             let busy = activity.begin();
             // Whatever is in force now, not what was when the connection was opened.
             let serving = port.serving();
+            let peer = Peer {
+                address: address.to_canonical(),
+                hands_on_headers: serving.as_ref().is_some_and(|s| s.hands_on_headers),
+            };
+            peer.introduce(&mut request);
             async move {
                 let Some(serving) = serving else {
                     return Ok(Reply::text(StatusCode::SERVICE_UNAVAILABLE, "try again"));

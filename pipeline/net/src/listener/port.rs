@@ -26,6 +26,8 @@ pub(super) struct Serving {
     pub(super) tls: Option<TlsAcceptor>,
     /// How clients prove themselves; connections end when it changes.
     pub(super) trust: Option<Vec<u8>>,
+    /// Whether requests' headers go with their batches.
+    pub(super) hands_on_headers: bool,
     pub(super) component: String,
 }
 
@@ -94,8 +96,8 @@ impl Port {
         let incoming = async {
             loop {
                 self.has_place().await;
-                let stream = match socket.accept().await {
-                    Ok((stream, _)) => stream,
+                let (stream, address) = match socket.accept().await {
+                    Ok(accepted) => accepted,
                     Err(error) => {
                         if self.closing.is_cancelled() {
                             return;
@@ -114,7 +116,7 @@ impl Port {
                 let Some(first) = first else { continue };
                 let port = self.clone();
                 self.connections.spawn(async move {
-                    admit(stream, port.clone(), first, end).await;
+                    admit(stream, address.ip(), port.clone(), first, end).await;
                     port.changed.notify_one();
                 });
             }

@@ -38,7 +38,7 @@ pub struct GrpcServerConfig {
     pub keepalive: Option<GrpcKeepalive>,
     /// The extension that judges requests: UNAUTHENTICATED when it does not know them. Default: none.
     pub auth: Option<AuthConfig>,
-    /// Accepted and without effect: request metadata is not handed on.
+    /// Hand request metadata on to processors that ask for it (`from_context`). Default false.
     pub include_metadata: bool,
     /// Must be empty: middleware extensions do not exist.
     pub middlewares: Vec<Middleware>,
@@ -125,11 +125,6 @@ impl GrpcServerConfig {
                 p.error("is more than 80, the most that fits into the memory for requests");
             });
         }
-        if self.include_metadata {
-            problems.at("include_metadata", |p| {
-                p.warning("has no effect: request metadata is not handed on");
-            });
-        }
         middleware::check(&self.middlewares, problems);
     }
 
@@ -138,7 +133,8 @@ impl GrpcServerConfig {
     /// # Errors
     /// The address cannot be bound, or a file cannot be used.
     pub fn bind(&self, context: &BuildContext) -> Result<Listener, BuildError> {
-        Listener::bind(&self.endpoint, self.tls.as_ref(), self.limits(), context)
+        let listener = Listener::bind(&self.endpoint, self.tls.as_ref(), self.limits(), context)?;
+        Ok(listener.handing_on_headers(self.include_metadata))
     }
 
     /// What bounds this server's connections.

@@ -99,7 +99,7 @@ macro_rules! http_server_config {
             /// Most bytes of a request's body, before and after decompression, up to 80 MiB: 413 above it. Default
             /// (also for 0): 64 MiB.
             pub max_request_body_size: ::sluice_component::ByteSize,
-            /// Accepted and without effect: request headers are not handed on.
+            /// Hand request headers on to processors that ask for them (`from_context`). Default false.
             pub include_metadata: bool,
             /// Headers added to each answer.
             pub response_headers: ::std::collections::BTreeMap<String, String>,
@@ -199,11 +199,6 @@ impl HttpServerConfig {
                 p.error("is more than 80 MiB, the most that fits into the memory for requests");
             });
         }
-        if self.include_metadata {
-            problems.at("include_metadata", |p| {
-                p.warning("has no effect: request headers are not handed on");
-            });
-        }
         for (name, value) in &self.response_headers {
             if HeaderName::from_bytes(name.as_bytes()).is_err()
                 || HeaderValue::from_str(value).is_err()
@@ -233,7 +228,8 @@ impl HttpServerConfig {
     /// # Errors
     /// The address cannot be bound, or a file cannot be used.
     pub fn bind(&self, context: &BuildContext) -> Result<Listener, BuildError> {
-        Listener::bind(&self.endpoint, self.tls.as_ref(), self.limits(), context)
+        let listener = Listener::bind(&self.endpoint, self.tls.as_ref(), self.limits(), context)?;
+        Ok(listener.handing_on_headers(self.include_metadata))
     }
 
     /// What bounds this server's connections.

@@ -90,7 +90,6 @@ fn what_the_collector_knows_and_we_do_not_is_a_warning() {
         messages(|p| config.check(p)),
         [
             "Warning: is not supported and has no effect: browsers are not served",
-            "Warning: has no effect: request headers are not handed on",
             "Warning: `snappy` is not supported: such requests get 415",
         ]
     );

@@ -1,4 +1,6 @@
-use sluice_batch::{Batch, Signal, Value, ValueBuf};
+use std::sync::Arc;
+
+use sluice_batch::{Batch, Sender, Signal, Value, ValueBuf};
 
 use super::{apply, apply_to_resources, record, shown};
 
@@ -223,4 +225,36 @@ fn the_resource_processor_changes_resources_and_no_record() {
         .collect();
     assert_eq!(resource, [("host", "b".into()), ("env", "prod".into())]);
     assert_eq!(shown(&batch), ["host=record"]);
+}
+
+#[test]
+fn a_value_may_come_from_the_request() {
+    let actions = |presence: &str| {
+        format!(
+            r#"{{"actions": [{{"action": "{presence}", "key": "tenant", "from_context": "metadata.X-Tenant"}},
+                {{"action": "insert", "key": "peer", "from_context": "client.address"}},
+                {{"action": "insert", "key": "team", "from_context": "metadata.team", "default_value": "none"}}]}}"#
+        )
+    };
+    let mut sender = Sender::at(Some("10.1.2.3".parse().unwrap()));
+    for (name, value) in [("x-tenant", "a"), ("other", "b"), ("x-tenant", "c")] {
+        sender.add(name, value);
+    }
+    let sender = Arc::new(sender);
+    let mut batch = record(&[]);
+    batch.set_sender(Some(sender.clone()));
+    apply(&actions("upsert"), &mut batch);
+    assert_eq!(shown(&batch), ["tenant=a;c", "peer=10.1.2.3", "team=none"]);
+
+    let mut without = record(&[]);
+    apply(&actions("upsert"), &mut without);
+    assert_eq!(shown(&without), ["team=none"]);
+
+    let mut resource = record(&[]);
+    resource.set_sender(Some(sender));
+    apply_to_resources(
+        r#"{"attributes": [{"action": "upsert", "key": "host", "from_context": "metadata.x-tenant"}]}"#,
+        &mut resource,
+    );
+    assert_eq!(resource.resource(0).get("host"), Some(Value::Str("a;c")));
 }

@@ -47,7 +47,7 @@ fn each_action_says_what_it_needs_and_what_it_does_not_use() {
     );
     refused(
         r#"{"action": "insert", "key": "a"}"#,
-        &["actions.0: `insert` needs value or from_attribute"],
+        &["actions.0: `insert` needs value, from_attribute or from_context"],
     );
     refused(
         r#"{"action": "update", "key": "a", "value": 1, "from_attribute": "b"}"#,
@@ -91,15 +91,24 @@ fn each_action_says_what_it_needs_and_what_it_does_not_use() {
 }
 
 #[test]
-fn from_context_is_refused_plainly() {
-    let found = problems(
-        r#"{"actions": [{"action": "insert", "key": "a", "from_context": "metadata.tenant"}]}"#,
-    );
+fn a_context_that_no_request_has_is_refused_plainly() {
+    for (from, error) in [
+        (
+            "auth.subject",
+            "`auth.subject` is not available: authenticators hand nothing on",
+        ),
+        ("metadata.", "`metadata.` is not a part of a request"),
+        ("tenant", "`tenant` is not a part of a request"),
+    ] {
+        let found = problems(&format!(
+            r#"{{"actions": [{{"action": "insert", "key": "a", "from_context": "{from}"}}]}}"#
+        ));
+        assert_eq!(found, [format!("actions.0.from_context: {error}")]);
+    }
+    let both = r#"{"actions": [{"action": "insert", "key": "a", "value": 1, "from_context": "client.address"}]}"#;
     assert_eq!(
-        found,
-        [
-            "actions.0.from_context: from_context is not available: records keep nothing of the request that they came with"
-        ]
+        problems(both),
+        ["actions.0.from_context: value and from_context exclude each other"]
     );
 }
 

@@ -19,7 +19,7 @@ use tonic::transport::{Channel, Endpoint};
 use super::harness::*;
 use crate::answer::{RetryInfo, Status};
 
-const LOGS: &str = SIGNALS[0].2;
+pub(super) const LOGS: &str = SIGNALS[0].2;
 
 fn channel(receiver: &Running) -> Channel {
     Endpoint::from_shared(format!("http://{}", receiver.grpc))
@@ -28,7 +28,7 @@ fn channel(receiver: &Running) -> Channel {
 }
 
 /// One gRPC call without a gRPC library: its HTTP status, headers with trailers, and data.
-async fn call(
+pub(super) async fn call(
     receiver: &Running,
     path: &str,
     headers: &[(&str, &str)],
@@ -60,7 +60,7 @@ async fn call(
     (head.status, all, body.to_bytes())
 }
 
-fn frame(flag: u8, message: &[u8]) -> Vec<u8> {
+pub(super) fn frame(flag: u8, message: &[u8]) -> Vec<u8> {
     [
         &[flag],
         &u32::try_from(message.len()).unwrap().to_be_bytes()[..],

@@ -44,12 +44,15 @@ pub(super) fn context(extensions: &[(&str, &dyn ExtensionConfig)]) -> BuildConte
     }
 }
 
+/// Of a batch's sender: the address, and the headers named `x-tenant`.
+type Told = (String, Vec<String>);
 type Verdicts = Vec<(Range<u32>, Verdict)>;
 
 /// What is behind the outlet: remembers what came, and says what the test wants.
 #[derive(Clone, Default)]
 pub(super) struct Sink {
     pub(super) taken: Arc<Mutex<Vec<(Signal, usize)>>>,
+    pub(super) senders: Arc<Mutex<Vec<Told>>>,
     pub(super) verdicts: Arc<Mutex<Verdicts>>,
     /// Told when a delivery begins.
     pub(super) begun: Arc<Notify>,
@@ -71,6 +74,11 @@ impl Consume for Sink {
                 .lock()
                 .unwrap()
                 .push((batch.signal(), batch.len()));
+            let sender = batch.sender().unwrap();
+            sink.senders.lock().unwrap().push((
+                sender.address().unwrap().to_string(),
+                sender.metadata("X-Tenant").map(str::to_owned).collect(),
+            ));
             let verdicts = sink.verdicts.lock().unwrap().clone();
             if verdicts.is_empty() {
                 Ok(())

@@ -305,3 +305,30 @@ async fn the_paths_can_be_chosen() {
         200
     );
 }
+
+#[tokio::test]
+async fn a_batch_tells_of_its_sender_and_of_headers_only_if_that_is_wanted() {
+    for is_wanted in [true, false] {
+        let protocol = format!(r#"{{"endpoint": "127.0.0.1:0", "include_metadata": {is_wanted}}}"#);
+        let config = format!(r#"{{"protocols": {{"grpc": {protocol}, "http": {protocol}}}}}"#);
+        let receiver = start_with(&config, &context(&[]), |_, _| {});
+        let (_, path, _) = SIGNALS[0];
+        let headers = [PROTOBUF, ("x-tenant", "a")];
+        receiver
+            .post(path, &headers, protobuf(Signal::Logs, 1))
+            .await;
+        super::grpc::call(
+            &receiver,
+            super::grpc::LOGS,
+            &headers[1..],
+            super::grpc::frame(0, &protobuf(Signal::Logs, 1)),
+        )
+        .await;
+        let headers: Vec<String> = is_wanted.then(|| "a".to_owned()).into_iter().collect();
+        let sender = ("127.0.0.1".to_owned(), headers);
+        assert_eq!(
+            *receiver.sink.senders.lock().unwrap(),
+            [sender.clone(), sender]
+        );
+    }
+}
