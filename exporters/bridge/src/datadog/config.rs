@@ -7,13 +7,14 @@ use http::HeaderValue;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use sluice_component::{
-    Checked, Delivery, DeliveryConfig, HumanDuration, Problems, QueueConfig, RetryConfig, Secret,
-    nearest,
+    BuildError, Checked, Delivery, DeliveryConfig, HumanDuration, Problems, QueueConfig,
+    RetryConfig, Secret, nearest,
 };
 use sluice_net::{Compression, TlsClientConfig};
 
+use super::key_check::KeyCheck;
 use crate::Removed;
-use crate::delivery::{HttpKeys, no_credentials};
+use crate::delivery::{HttpKeys, no_credentials, parse_url};
 
 /// Datadog's sites, from its page "Send logs".
 const SITES: [&str; 9] = [
@@ -114,7 +115,8 @@ pub struct ApiConfig {
     pub key: Secret,
     /// The site that the key belongs to. Default `datadoghq.com`.
     pub site: String,
-    /// Accepted and without effect: with an invalid key everything is kept until it is valid.
+    /// Send nothing before `https://api.SITE` has found the key valid; everything is kept until then, and other exporters go
+    /// on. Default false: an invalid key is warned of. With `logs.endpoint`, the key is checked only if this is true.
     pub fail_on_invalid_key: bool,
 }
 
@@ -134,14 +136,43 @@ impl Default for ApiConfig {
 pub struct LogsConfig {
     /// The intake's URL. Default `https://http-intake.logs.SITE`; without a path, `/api/v2/logs` is added.
     pub endpoint: String,
-    /// Compress with gzip. Default true, and false on loopback.
+    /// Compress. Default true, and false on loopback.
     pub use_compression: Option<bool>,
-    /// Effort of gzip, 1 to 12. Default 1 (the Collector's is 6, three times the work for a tenth less).
+    /// `gzip` (default) or `zstd`, which Datadog's Agent uses and its page on the intake does not name.
+    pub compression_kind: CompressionKind,
+    /// Effort, 1 to 12; of zstd 1 to 22. Default 1 (the Collector's is 6, three times the work for a tenth less).
     pub compression_level: Option<i32>,
     /// Longest wait for more logs, in seconds. Default: none while the intake keeps up.
     pub batch_wait: Option<u64>,
     /// Removed from the Collector, without effect.
     pub dump_payloads: Option<bool>,
+}
+
+/// How requests are compressed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CompressionKind {
+    /// gzip
+    #[default]
+    Gzip,
+    /// zstd
+    Zstd,
+}
+
+impl CompressionKind {
+    fn encoding(self) -> Compression {
+        match self {
+            Self::Gzip => Compression::Gzip,
+            Self::Zstd => Compression::Zstd,
+        }
+    }
+
+    fn most_effort(self) -> i32 {
+        match self {
+            Self::Gzip => 12,
+            Self::Zstd => 22,
+        }
+    }
 }
 
 /// `host_metadata:` of a `datadog` exporter, read and without effect.
@@ -205,13 +236,12 @@ impl Checked for Config {
                         .help("write `https://http-intake.logs.datadoghq.com`, or leave it out");
                 });
             }
-            if self
-                .logs
-                .compression_level
-                .is_some_and(|level| !(1..=12).contains(&level))
-            {
+            if self.logs.compression_level.is_some_and(|level| {
+                !(1..=self.logs.compression_kind.most_effort()).contains(&level)
+            }) {
+                let most = self.logs.compression_kind.most_effort();
                 p.at("compression_level", |p| {
-                    p.error("must be between 1 and 12");
+                    p.error(format!("must be between 1 and {most}"));
                 });
             }
             if self.logs.dump_payloads.is_some() {
@@ -253,7 +283,7 @@ impl Config {
             (
                 "compression",
                 self.compression.is_some(),
-                "use `logs.use_compression`",
+                "use `logs.use_compression` and `logs.compression_kind`",
             ),
             ("auth", self.auth.is_some(), "use `api.key`"),
             (
@@ -318,6 +348,15 @@ impl Config {
         }
     }
 
+    /// Whom to ask about the key. An endpoint that is not Datadog's own has its reasons, and may have its own keys.
+    pub(super) fn key_check(&self) -> Result<Option<KeyCheck>, BuildError> {
+        if !self.logs.endpoint.is_empty() && !self.api.fail_on_invalid_key {
+            return Ok(None);
+        }
+        let url = parse_url(&format!("https://api.{}/api/v1/validate", self.api.site))?;
+        Ok(Some(KeyCheck::new(url, self.api.fail_on_invalid_key)))
+    }
+
     pub(super) fn request_timeout(&self) -> Duration {
         self.timeout
             .filter(|t| !t.0.is_zero())
@@ -336,13 +375,13 @@ impl Config {
             max_idle_conns_per_host: self.max_idle_conns_per_host,
             idle_conn_timeout: self.idle_conn_timeout,
             disable_keep_alives: self.disable_keep_alives,
-            compression: self.logs.use_compression.map(|on| {
-                if on {
-                    Compression::Gzip
-                } else {
-                    Compression::None
-                }
-            }),
+            compression: match (self.logs.use_compression, self.logs.compression_kind) {
+                (Some(false), _) => Some(Compression::None),
+                (Some(true), kind) => Some(kind.encoding()),
+                // Plain on loopback.
+                (None, CompressionKind::Gzip) => None,
+                (None, kind) => Some(kind.encoding()),
+            },
             level: self.logs.compression_level.unwrap_or(1),
             ..HttpKeys::default()
         }

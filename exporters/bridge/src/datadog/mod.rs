@@ -11,11 +11,12 @@
 mod answer;
 mod config;
 mod encode;
+mod key_check;
 mod tags;
 #[cfg(test)]
 mod tests;
 
-pub use config::{ApiConfig, Config, HostMetadata, LogsConfig, Stale};
+pub use config::{ApiConfig, CompressionKind, Config, HostMetadata, LogsConfig, Stale};
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -29,6 +30,7 @@ use url::Url;
 
 use crate::delivery::{Destination, Framing, Http, Limits, Outcome, Verdicts, deliver, parse_url};
 use encode::Encoder;
+use key_check::KeyCheck;
 
 /// Vendor limits: 5 MB a request before compression, of which some room is kept, and 1000 logs.
 const LIMITS: Limits = Limits {
@@ -45,6 +47,8 @@ pub struct Datadog {
     http: Http,
     url: Url,
     encoder: Encoder,
+    /// `None`: there is nobody to ask.
+    key_check: Option<KeyCheck>,
     patience: Duration,
 }
 
@@ -63,6 +67,7 @@ impl ExporterConfig for Config {
             http: self.http().build(context, self.request_timeout(), &fixed)?,
             url: parse_url(&self.url())?,
             encoder: Encoder::new(self),
+            key_check: self.key_check()?,
             patience: self.patience(),
         };
         Ok(vec![BuiltExporter {
@@ -93,6 +98,11 @@ impl Destination for Datadog {
     type Route = ();
 
     async fn request(&self, (): &(), body: Vec<u8>, _records: usize) -> Outcome {
+        if let Some(check) = &self.key_check
+            && let Err(outcome) = check.done(&self.http).await
+        {
+            return outcome;
+        }
         match self.http.post(&self.url, HeaderMap::new(), body).await {
             Ok(answer) => answer::outcome(
                 answer.status.as_u16(),

@@ -341,3 +341,20 @@ fn removed_keys_are_errors_that_name_what_replaced_them() {
     );
     assert_eq!(wrong_at::<Config>(odd, Severity::Error), ["tags.1"]);
 }
+
+#[tokio::test]
+async fn zstd_is_sent_if_it_is_wanted() {
+    let double = datadog::Double::start().await;
+    let mut keys = keys(json!({"logs": {"compression_kind": "zstd", "compression_level": 19}}));
+    assert_eq!(wrong_at::<Config>(keys.clone(), Severity::Error), [""; 0]);
+    keys["logs"]["endpoint"] = json!(double.url(""));
+    let exporter = build::<Config>(keys);
+    assert!(export(&exporter, &audit_batch(&["a"])).await.is_empty());
+    let seen = double.traffic().read(|traffic| traffic.seen.clone());
+    assert_eq!(seen[0].headers["content-encoding"], "zstd");
+    let too_much = json!({"api": {"key": "k"}, "logs": {"compression_level": 19}});
+    assert_eq!(
+        wrong_at::<Config>(too_much, Severity::Error),
+        ["logs.compression_level"]
+    );
+}
