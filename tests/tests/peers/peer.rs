@@ -79,7 +79,7 @@ impl Peer {
             let mut peer = Self {
                 child,
                 addresses,
-                home: home,
+                home,
             };
             if peer.is_ready(ready).await {
                 return peer;
