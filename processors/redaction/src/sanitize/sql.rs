@@ -42,8 +42,9 @@ enum Dialect {
     MySql,
     /// Double quotes hold names, `$tag$` strings.
     Postgres,
-    /// Neither is known of it; `$` and `#` are signs like others.
+    /// Neither holds; `$` and `#` are signs like others.
     Other,
+    /// Anything may hold, also `'''` around a string as in BigQuery.
     Unknown,
 }
 
@@ -54,7 +55,17 @@ impl Dialect {
             Some(
                 "postgresql" | "cockroachdb" | "aws.redshift" | "redshift" | "greenplum" | "edb",
             ) => Self::Postgres,
-            Some(name) if name != "other_sql" && SYSTEMS.contains(&name) => Self::Other,
+            Some(
+                "sqlite"
+                | "microsoft.sql_server"
+                | "mssql"
+                | "azure.synapse"
+                | "sybase"
+                | "oracle.db"
+                | "oracle"
+                | "ibm.db2"
+                | "db2",
+            ) => Self::Other,
             _ => Self::Unknown,
         }
     }
@@ -113,6 +124,9 @@ impl<'t> Scan<'t> {
     /// odd number of backslashes is in some.
     fn quoted(&self, quote: u8) -> Certain<(usize, &'t str)> {
         let bytes = self.text.as_bytes();
+        if self.dialect == Dialect::Unknown && bytes[self.at..].starts_with(&[quote; 3]) {
+            return None;
+        }
         let (mut i, mut backslashes) = (self.at + 1, 0);
         while let Some(byte) = bytes.get(i) {
             if *byte == b'\\' {

@@ -60,6 +60,7 @@ fn where_dialects_read_differently_the_rest_is_hidden() {
         ("a /* secret", "a ?"),
         ("a --'\n secret'", "a ?"),
         ("a # '\n secret'", "a ?"),
+        ("a = '''it's secret'''", "a = ?"),
         ("a [O'Brien] = 'secret'", "a ?"),
         ("a ` ' ` secret '", "a ?"),
         ("a $t$ ' $t$ secret '", "a ?"),
@@ -71,6 +72,19 @@ fn where_dialects_read_differently_the_rest_is_hidden() {
     ] {
         assert_eq!(of(statement), left, "{statement}");
     }
+}
+
+#[test]
+fn a_sign_that_begins_a_comment_somewhere_is_one_unless_the_system_is_known_to_have_none() {
+    let statement = "SELECT a FROM #t # don't\n WHERE b = 'secret'";
+    for system in [None, Some("bigquery"), Some("clickhouse")] {
+        assert_eq!(sanitised(statement, system), "SELECT a FROM ?");
+    }
+    let temporary = "SELECT a FROM #t WHERE b = 'secret'";
+    assert_eq!(
+        sanitised(temporary, Some("mssql")),
+        "SELECT a FROM #t WHERE b = ?"
+    );
 }
 
 #[test]
