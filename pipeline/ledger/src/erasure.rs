@@ -16,7 +16,7 @@ mod run;
 use sluice_batch::Batch;
 use sluice_evidence::{Hash, Salt, commitment};
 
-pub(crate) use run::{EVENT, REASON, SEQUENCES, parse_sequences};
+pub(crate) use run::{EVENT, REASON, SEQUENCES, parse_sequences, write_ranges};
 pub use run::{EraseError, Erasure, erase, erase_on};
 
 use crate::format::{Damage, HEAD, Head, Key, Kind, MAX_PAYLOAD};

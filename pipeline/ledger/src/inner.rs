@@ -13,7 +13,7 @@ use tokio::sync::{Notify, oneshot};
 use tracing::error;
 
 use crate::clock::Clock;
-use crate::commit::{Job, Queue};
+use crate::commit::{AppendError, Job, Queue};
 use crate::cursors::{CursorId, Cursors};
 use crate::dead_letters::DeadLetters;
 use crate::disk::Disk;
@@ -23,7 +23,7 @@ use crate::quarantine;
 use crate::segment::{self, Segment};
 use crate::settings::Settings;
 use crate::tail::Tail;
-use crate::tree::{Epoch, Signed};
+use crate::tree::{Beginning, Epoch, Signed};
 use crate::walk::Segments;
 
 #[derive(Debug)]
@@ -94,23 +94,17 @@ impl Inner {
     }
 }
 
+/// Whether what the ledger itself wrote is durable.
+pub(crate) type Told = oneshot::Receiver<Result<(), AppendError>>;
+
 /// The pipeline of records that the ledger itself writes. No exporter reads it.
 pub(crate) const OWN_PIPELINE: &str = "ledger";
 
 impl Inner {
-    /// Puts the beginning of an epoch on record: its first record holds the old checkpoint and the reason.
-    pub(crate) fn tell_epoch(&self, epoch: &Epoch, why: &str, last: Option<String>) {
-        let mut batch = Batch::new(Signal::Logs);
-        let mut record = batch.push_log();
-        record.set_name("audit.epoch");
-        record.set_observed_time(self.clock.now());
-        record.set_body(Value::Str("a new epoch of this log begins"));
-        record.set("audit.log.origin", Value::Str(&epoch.origin()));
-        record.set("audit.epoch.reason", Value::Str(why));
-        if let Some(last) = &last {
-            record.set("audit.epoch.previous_checkpoint", Value::Str(last));
-        }
-        self.write_own(vec![(OWN_PIPELINE.into(), batch)]);
+    /// Puts the beginning of an epoch on record: what was lost before it, the reason and the old checkpoint.
+    pub(crate) fn tell_epoch(&self, epoch: &Epoch, beginning: &Beginning) -> Told {
+        let batch = beginning.record(epoch, self.clock.now());
+        self.write_own(vec![(OWN_PIPELINE.into(), batch)])
     }
 
     /// Gives each exporter of logs a signed checkpoint as an event: a copy of it where the node's operator cannot
@@ -137,20 +131,21 @@ impl Inner {
         record.set("audit.log.size", Value::Int(checkpoint.size() as i64));
         record.set("audit.log.root", Value::Str(&checkpoint.root().to_base64()));
         let told = pipelines.len() as u64;
-        self.write_own(pipelines.into_iter().map(|p| (p, batch.clone())).collect());
+        let _ = self.write_own(pipelines.into_iter().map(|p| (p, batch.clone())).collect());
         told
     }
 
-    /// Appends records of the ledger's own. Nobody waits for them; a ledger that cannot be written says so itself.
-    fn write_own(&self, batches: Vec<(Arc<str>, Batch)>) {
+    /// Appends records of the ledger's own. Nobody need wait for them; a ledger that cannot be written says so itself.
+    fn write_own(&self, batches: Vec<(Arc<str>, Batch)>) -> Told {
         let frames = batches
             .into_iter()
             .filter_map(|(pipeline, batch)| Prepared::new(pipeline, batch, true).ok())
             .collect::<Vec<_>>();
+        let (done, told) = oneshot::channel();
         if !frames.is_empty() {
-            let (done, _) = oneshot::channel();
             self.queue.push(Job { frames, done });
         }
+        told
     }
 }
 

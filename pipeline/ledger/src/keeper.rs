@@ -5,6 +5,7 @@
 //! the segments; so at any failure it forgets everything and does just that.
 
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -12,11 +13,12 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use sluice_evidence::{Checkpoint, Hash, Leaf, SigningKey};
+use tokio::sync::oneshot::error::TryRecvError;
 use tracing::{error, info, warn};
 
 use crate::disk;
-use crate::inner::Inner;
-use crate::tree::{self, Epoch, HashFiles, Signed};
+use crate::inner::{Inner, Told};
+use crate::tree::{self, Beginning, Epoch, HashFiles, Signed};
 use crate::walk::{Step, Walk};
 
 /// A checkpoint with nothing new, to prove the silence.
@@ -104,6 +106,8 @@ struct Work {
     is_resumed: bool,
     /// When the tree was given up.
     failed: Option<Instant>,
+    /// What became of the record that tells why the epoch began.
+    telling: Option<Told>,
     last_checkpoint: Instant,
     /// The size of the last checkpoint that was told as an event, and how many records that made.
     told_size: u64,
@@ -119,6 +123,7 @@ impl Work {
             tree: None,
             is_resumed: false,
             failed: None,
+            telling: None,
             last_checkpoint: Instant::now(),
             told_size: 0,
             told_records: 0,
@@ -246,6 +251,16 @@ impl Work {
         self.inner
             .checkpointed
             .store(tree.epoch.first + size, Ordering::Release);
+        match self.telling.as_mut().map(Told::try_recv) {
+            None | Some(Err(TryRecvError::Empty)) => {}
+            Some(Ok(Ok(()))) => {
+                tree.epoch.untold = None;
+                tree.epoch.write(disk)?;
+                self.telling = None;
+            }
+            // The next start tells it.
+            Some(_) => self.telling = None,
+        }
         let oldest = self.inner.state.lock().segments.front().map(|s| s.first);
         if let Some(oldest) = oldest.and_then(|oldest| oldest.checked_sub(tree.epoch.first)) {
             tree.files.prune(oldest)?;
@@ -274,56 +289,65 @@ impl Work {
         let next_epoch = |signed: &Signed| signed.end().unwrap_or(stored_end);
         let epoch = Epoch::read(&*disk)?;
         let signed = tree::newest(&*disk);
-        let (mut tree, mut why) = match (epoch, signed) {
+        let beginning = |why: &str| Beginning {
+            why: why.to_owned(),
+            previous: signed.as_ref().map(|signed| signed.note.clone()),
+            lost_signed: lost_signed(signed.as_ref(), stored_end)
+                .into_iter()
+                .collect(),
+            lost: Vec::new(),
+        };
+        let tree = match (epoch, &signed) {
             (None, None) if tree::is_signed(&*disk)? => {
-                let why = "epoch.json is missing and the signed checkpoints are damaged".to_owned();
+                let why = "epoch.json is missing and the signed checkpoints are damaged";
                 let number = HashFiles::newest_epoch(&*disk)? + 1;
-                (self.begin(number, stored_end)?, Some((why, None)))
+                self.begin(number, stored_end, Some(beginning(why)))?
             }
-            (None, None) => (self.begin(1, 0)?, None),
+            (None, None) => self.begin(1, 0, None)?,
             (Some(epoch), Some(signed)) => {
                 let key = self.key.renamed(&epoch.origin()).map_err(invalid)?;
-                match reopen(disk.clone(), epoch.clone(), key, &signed, stored_end) {
-                    Ok(tree) => (tree, None),
+                match reopen(disk.clone(), epoch.clone(), key, signed, stored_end) {
+                    Ok(tree) => tree,
                     Err(Reopen::Io(error)) => return Err(error),
-                    Err(Reopen::NewEpoch(why)) => (
-                        self.begin(epoch.number + 1, next_epoch(&signed))?,
-                        Some((why, Some(signed))),
-                    ),
+                    Err(Reopen::NewEpoch(why)) => {
+                        let beginning = beginning(why);
+                        self.begin(epoch.number + 1, next_epoch(signed), Some(beginning))?
+                    }
                 }
             }
             // What cannot be read binds all the same.
             (Some(epoch), None) if tree::is_signed(&*disk)? => {
-                let why = "the signed checkpoints are damaged".to_owned();
-                (self.begin(epoch.number + 1, stored_end)?, Some((why, None)))
+                let beginning = beginning("the signed checkpoints are damaged");
+                self.begin(epoch.number + 1, stored_end, Some(beginning))?
             }
             // Nothing was ever signed, so nothing binds.
             (Some(epoch), None) => {
                 let key = self.key.renamed(&epoch.origin()).map_err(invalid)?;
                 let files = HashFiles::empty(disk.clone(), epoch.number)?;
-                (
-                    Tree {
-                        epoch,
-                        key,
-                        files,
-                        signed: None,
-                    },
-                    None,
-                )
+                Tree {
+                    epoch,
+                    key,
+                    files,
+                    signed: None,
+                }
             }
             (None, Some(signed)) => {
                 let number = signed
                     .read()
                     .ok()
                     .and_then(|c| c.origin().rsplit_once('/')?.1.parse::<u64>().ok());
-                let why = "epoch.json was missing or damaged".to_owned();
-                (
-                    self.begin(number.unwrap_or(0) + 1, next_epoch(&signed))?,
-                    Some((why, Some(signed))),
-                )
+                let beginning = beginning("epoch.json was missing or damaged");
+                self.begin(number.unwrap_or(0) + 1, next_epoch(signed), Some(beginning))?
             }
         };
-        // What came after the checkpoint. A gap that no checkpoint covers cannot be told from a cut: a new epoch too.
+        self.read_on(tree)?;
+        self.is_resumed = true;
+        Ok(())
+    }
+
+    /// Takes what the segments hold beyond the tree into it. A gap that no checkpoint covers cannot be told from a cut:
+    /// a new epoch begins behind it.
+    fn read_on(&mut self, mut tree: Tree) -> io::Result<()> {
         let mut walk = Walk::from(self.inner.clone(), tree.next());
         while let Some(step) = walk.next_frame()? {
             match step {
@@ -340,10 +364,13 @@ impl Work {
                     }
                 }
                 Step::Lost(range) => {
-                    let gap = format!("records {} to {} are gone", range.start, range.end - 1);
-                    let last = tree::newest(&*disk);
-                    tree = self.begin(tree.epoch.number + 1, range.end)?;
-                    why = Some((gap, last));
+                    let beginning = tree.epoch.untold.take();
+                    let mut beginning = beginning.unwrap_or_else(|| Beginning {
+                        previous: tree::newest(&*self.inner.disk).map(|signed| signed.note),
+                        ..Beginning::default()
+                    });
+                    beginning.lose(range.clone());
+                    tree = self.begin(tree.epoch.number + 1, range.end, Some(beginning))?;
                 }
                 Step::Records { .. } | Step::Other(_) => {}
             }
@@ -352,26 +379,29 @@ impl Work {
             tree.epoch.first + tree.signed.unwrap_or(0),
             Ordering::Release,
         );
-        if let Some((why, last)) = why {
+        if let Some(beginning) = &tree.epoch.untold
+            && self.telling.is_none()
+        {
             warn!(
                 origin = tree.epoch.origin(),
-                why, "a new epoch of the log begins; the old one is signed no more"
+                why = beginning.why,
+                "a new epoch of the log begins; the old one is signed no more"
             );
-            self.inner
-                .tell_epoch(&tree.epoch, &why, last.map(|s| s.note));
+            self.telling = Some(self.inner.tell_epoch(&tree.epoch, beginning));
         }
         self.tree = Some(tree);
-        self.is_resumed = true;
         Ok(())
     }
 
     /// A new epoch, stored before anything is signed of it.
-    fn begin(&self, number: u64, first: u64) -> io::Result<Tree> {
+    fn begin(&mut self, number: u64, first: u64, untold: Option<Beginning>) -> io::Result<Tree> {
         let epoch = Epoch {
             base: self.base.clone(),
             number,
             first,
+            untold,
         };
+        self.telling = None;
         let key = self.key.renamed(&epoch.origin()).map_err(invalid)?;
         let files = HashFiles::empty(self.inner.disk.clone(), number)?;
         epoch.write(&*self.inner.disk)?;
@@ -385,9 +415,20 @@ impl Work {
     }
 }
 
+/// The signed records that the log does not reach any more. Where it holds none at all, the last one only: those before
+/// it may have gone by their retention.
+fn lost_signed(signed: Option<&Signed>, stored_end: u64) -> Option<Range<u64>> {
+    let end = signed?.end().filter(|end| *end > stored_end)?;
+    Some(if stored_end == 0 {
+        end - 1..end
+    } else {
+        stored_end..end
+    })
+}
+
 enum Reopen {
     Io(io::Error),
-    NewEpoch(String),
+    NewEpoch(&'static str),
 }
 
 /// The tree as it was signed last, if what is stored still reaches so far and its hashes give the signed root.
@@ -398,7 +439,7 @@ fn reopen(
     signed: &Signed,
     stored_end: u64,
 ) -> Result<Tree, Reopen> {
-    let new_epoch = |why: &str| Err(Reopen::NewEpoch(why.to_owned()));
+    let new_epoch = |why| Err(Reopen::NewEpoch(why));
     let Ok(checkpoint) = signed.verify(&[key.verifying_key()]) else {
         // Of the epoch before: this one was begun and nothing is signed of it yet.
         let files = HashFiles::empty(disk, epoch.number).map_err(Reopen::Io)?;

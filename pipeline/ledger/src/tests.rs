@@ -17,6 +17,7 @@ mod numbers;
 mod offline;
 mod power_loss;
 mod readers;
+mod restarts;
 mod retention;
 mod rig;
 mod starts;

@@ -11,17 +11,20 @@
 //!
 //! Tile `N` of level `L` of the C2SP layout is the 8 KiB at `N * 8192` of level `L` here.
 
+mod beginning;
 mod epoch;
 mod hashes;
 mod keys;
 mod signed;
 
+pub(crate) use beginning::Beginning;
 pub use epoch::Epoch;
 pub use hashes::HashFiles;
 pub use keys::{load_key, make_key};
 pub use signed::Signed;
 pub(crate) use signed::{
-    CHECKPOINT, CHECKPOINTS, Lines, checkpoints, current, is_signed, newest, signed_end,
+    CHECKPOINT, CHECKPOINTS, Lines, checkpoints, current, is_signed, newest,
+    signed_end,
 };
 
 /// The directory of the hashes.

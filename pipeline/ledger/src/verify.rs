@@ -10,9 +10,11 @@
 //! while a process writes to it.
 
 mod anchor;
+mod begun;
 mod blame;
 mod chain;
 mod consistency;
+mod ends;
 mod epochs;
 mod erased;
 mod finding;

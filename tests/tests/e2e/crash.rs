@@ -153,7 +153,11 @@ fn verified(directory: &Path, kept: Option<String>) -> Option<String> {
         ..Request::default()
     };
     let found = verify(directory, &request);
-    assert_eq!(found.verdict, Verdict::Whole, "{:#?}", found.findings);
+    // The first processes may be killed before they sign a record: then there is nothing to check yet.
+    assert_ne!(found.verdict, Verdict::Broken, "{:#?}", found.findings);
+    if found.covered > 0 {
+        assert_eq!(found.verdict, Verdict::Whole, "{:#?}", found.findings);
+    }
     Some(checkpoint)
 }
 

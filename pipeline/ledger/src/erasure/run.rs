@@ -179,11 +179,16 @@ fn write_sequences(sequences: &BTreeSet<u64>) -> String {
             _ => runs.push(*sequence..*sequence + 1),
         }
     }
+    write_ranges(&runs)
+}
+
+/// The same of ranges, none of them empty.
+pub(crate) fn write_ranges(ranges: &[Range<u64>]) -> String {
     let run = |run: &Range<u64>| match run.end - run.start {
         1 => run.start.to_string(),
         _ => format!("{}-{}", run.start, run.end - 1),
     };
-    runs.iter().map(run).collect::<Vec<_>>().join(",")
+    ranges.iter().map(run).collect::<Vec<_>>().join(",")
 }
 
 /// Reads what [`write_sequences`] wrote; what is no number is passed over.

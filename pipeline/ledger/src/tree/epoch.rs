@@ -5,6 +5,7 @@ use std::io;
 
 use serde::{Deserialize, Serialize};
 
+use super::Beginning;
 use crate::disk::{self, Disk};
 
 const FILE: &str = "epoch.json";
@@ -18,6 +19,9 @@ pub struct Epoch {
     pub number: u64,
     /// Sequence number of its first record, which is leaf 0.
     pub first: u64,
+    /// Why it began, until the log itself says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) untold: Option<Beginning>,
 }
 
 impl Epoch {

@@ -30,6 +30,15 @@ impl<P: FnMut(Progress)> Run<'_, P> {
             self.findings.add(Finding::broken(Fault::Anchor, what));
             return None;
         };
+        // Its word does not reach into another tree.
+        for later in &epochs.epochs[place + 1..] {
+            let what = format!(
+                "{origin}, which signed the checkpoint to begin with, was not continued: {} begins with record {}, and                  what was lost before that this checkpoint cannot tell; keep one of {} from now on",
+                later.origin, later.first, later.origin
+            );
+            let finding = Finding::unchecked(Fault::Anchor, what);
+            self.findings.add(finding.of(later.first..later.first + 1));
+        }
         let signature = epochs.epochs[place].clone();
         let next = signature.first.saturating_add(size);
         if size > signature.newest.size() {

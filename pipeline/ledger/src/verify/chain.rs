@@ -99,7 +99,12 @@ impl Chain {
         self.stored = None;
         self.suspects.clear();
         self.good = index;
-        self.is_lost = false;
+        self.is_lost = index > self.signature.newest.size();
+        if self.is_lost {
+            // Behind all that was signed no stored hash stands for anything.
+            self.found = any_edge(index);
+            return;
+        }
         match self.edge(index) {
             Ok(frontier) => self.found = frontier,
             Err(error) => {

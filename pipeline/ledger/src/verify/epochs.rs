@@ -6,6 +6,7 @@ use std::io;
 
 use sluice_evidence::Checkpoint;
 
+use super::begun;
 use super::finding::{Fault, Finding, Findings};
 use super::keys::{Distrust, Keys};
 use crate::disk::Disk;
@@ -189,6 +190,11 @@ impl Epochs {
 
     /// Looks at what describes the epoch that is written to.
     fn described(&self, described: io::Result<Option<Epoch>>, findings: &mut Findings) {
+        if let Ok(Some(epoch)) = &described
+            && let Some(beginning) = epoch.untold.clone()
+        {
+            begun::told(&epoch.origin(), beginning, findings);
+        }
         let Some(last) = self.epochs.iter().max_by_key(|e| e.number) else {
             return;
         };

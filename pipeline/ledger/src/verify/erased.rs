@@ -3,10 +3,10 @@
 
 use std::ops::Range;
 
+use sluice_batch::Record;
+
 use super::finding::{Fault, Finding, Findings};
 use crate::erasure;
-use crate::frame::Frame;
-use crate::inner::OWN_PIPELINE;
 
 #[derive(Debug, Default)]
 pub(super) struct Erased {
@@ -25,33 +25,29 @@ impl Erased {
         }
     }
 
-    /// Looks whether a frame tells of an erasure.
-    pub(super) fn look(&mut self, frame: &Frame, findings: &mut Findings) {
-        if frame.pipeline != OWN_PIPELINE {
+    /// Looks whether a record of the ledger's own tells of an erasure.
+    pub(super) fn look(&mut self, record: &Record<'_>, findings: &mut Findings) {
+        if record.name() != erasure::EVENT {
             return;
         }
-        // What cannot be decoded is told elsewhere.
-        let Ok(batch) = frame.batch() else { return };
-        for record in batch.records().filter(|r| r.name() == erasure::EVENT) {
-            let text = |key| {
-                let value = record.get(key);
-                value.map_or_else(String::new, |value| value.to_text().into_owned())
-            };
-            let ranges = erasure::parse_sequences(&text(erasure::SEQUENCES));
-            for range in &ranges {
-                self.explain(range);
-            }
-            let what = format!(
-                "erased on record: {} ({})",
-                text(erasure::SEQUENCES),
-                text(erasure::REASON)
-            );
-            let note = Finding::note(Fault::RecordsErased, what);
-            findings.add(match ranges.first() {
-                Some(first) => note.of(first.clone()),
-                None => note,
-            });
+        let text = |key| {
+            let value = record.get(key);
+            value.map_or_else(String::new, |value| value.to_text().into_owned())
+        };
+        let ranges = erasure::parse_sequences(&text(erasure::SEQUENCES));
+        for range in &ranges {
+            self.explain(range);
         }
+        let what = format!(
+            "erased on record: {} ({})",
+            text(erasure::SEQUENCES),
+            text(erasure::REASON)
+        );
+        let note = Finding::note(Fault::RecordsErased, what);
+        findings.add(match ranges.first() {
+            Some(first) => note.of(first.clone()),
+            None => note,
+        });
     }
 
     fn explain(&mut self, range: &Range<u64>) {

@@ -89,6 +89,10 @@ pub(crate) struct Findings {
 
 impl Findings {
     pub(crate) fn add(&mut self, finding: Finding) {
+        // What two places tell is told once.
+        if self.told.contains(&finding) {
+            return;
+        }
         let is_alike = |f: &&Finding| (f.severity, f.fault) == (finding.severity, finding.fault);
         if self.told.iter().filter(is_alike).count() < EACH {
             self.told.push(finding);

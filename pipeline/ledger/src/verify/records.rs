@@ -5,14 +5,15 @@ use std::ops::Range;
 
 use sluice_evidence::{Checkpoint, Hash, Leaf};
 
-use super::Progress;
 use super::chain::{Chain, Spot};
 use super::epochs::Signature;
 use super::finding::{Fault, Finding, records};
 use super::run::{Run, State};
 use super::scan::{Piece, Pieces, Reason};
+use super::{Progress, begun};
 use crate::Frame;
 use crate::format::HEAD;
+use crate::inner::OWN_PIPELINE;
 use crate::view::View;
 
 /// Hashes in the place of lost records are read one by one up to this many; beyond, the hash files' edge is taken.
@@ -91,7 +92,15 @@ impl<P: FnMut(Progress)> Run<'_, P> {
                 return self.missing(state, gone, Some(why));
             }
         };
-        state.erased.look(frame, &mut self.findings);
+        // What cannot be decoded is told elsewhere.
+        if frame.pipeline == OWN_PIPELINE
+            && let Ok(batch) = frame.batch()
+        {
+            for record in batch.records() {
+                state.erased.look(&record, &mut self.findings);
+                begun::look(&record, &mut self.findings);
+            }
+        }
         for ((sequence, commitment), salt) in (frame.head.first..).zip(commitments).zip(salts) {
             if !meant.contains(&sequence) {
                 continue;

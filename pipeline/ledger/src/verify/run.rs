@@ -16,6 +16,7 @@ use crate::view::View;
 
 /// How recovery calls what a failed write has left behind.
 const NEVER: &str = "never acknowledged";
+
 /// A verification under way.
 pub(super) struct Run<'r, P> {
     pub(super) disk: Arc<dyn Disk>,
@@ -85,6 +86,7 @@ impl<'r, P: FnMut(Progress)> Run<'r, P> {
 
     pub(super) fn run(&mut self) -> io::Result<()> {
         let mut epochs = Epochs::read(&*self.disk, self.keys, &mut self.findings)?;
+        let passed = self.passed();
         let view = View::open_on(self.disk.clone()).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => {
                 io::Error::new(error.kind(), "there is no ledger in this directory")
@@ -96,11 +98,15 @@ impl<'r, P: FnMut(Progress)> Run<'r, P> {
         let kept = view.sequences();
         let anchored = self.anchor(&mut epochs, kept.start);
         let signed_end = epochs.epochs.last().map_or(0, |e| e.end());
+        self.beginning_of_log(&epochs, &view, anchored.is_some());
+        self.end_of_log(&kept, signed_end, passed);
         let mut range = kept.start..kept.end.max(signed_end);
         if kept.is_empty() && !range.is_empty() {
             // The last segment never goes by its retention.
             range.start = range.end - 1;
         }
+        // The kept checkpoint may cover records that are gone from the end.
+        let anchored = anchored.map(|next| next.min(kept.end));
         range.start = [self.request.from_sequence, anchored]
             .into_iter()
             .flatten()
@@ -110,6 +116,9 @@ impl<'r, P: FnMut(Progress)> Run<'r, P> {
             range.end = range.end.min(to.saturating_add(1)).max(range.start);
         }
         self.result.sequences = range.start..range.end.min(kept.end).max(range.start);
+        if anchored.is_some() {
+            self.holes_before(range.start, &view);
+        }
         let is_from_start = range.start == kept.start || kept.is_empty();
         let mut state = State {
             epochs,
@@ -122,6 +131,7 @@ impl<'r, P: FnMut(Progress)> Run<'r, P> {
         self.records(&mut state, &view, range.clone(), damage)?;
         self.ride(&mut state)?;
         self.end(&mut state, is_from_start)?;
+        self.nothing_covered(&state, &view);
         self.result.erased = state.erased.count;
         state
             .erased
@@ -156,14 +166,6 @@ impl<'r, P: FnMut(Progress)> Run<'r, P> {
         if self.keys.is_empty() {
             let what = "there is no key: who signed was not checked; give one with --key";
             self.findings.add(Finding::unchecked(Fault::Key, what));
-        }
-        for (before, epoch) in epochs.epochs.iter().zip(epochs.epochs.iter().skip(1)) {
-            let what = format!(
-                "a new epoch, {}, begins with record {}: {} was not continued",
-                epoch.origin, epoch.first, before.origin
-            );
-            let note = Finding::note(Fault::Epoch, what);
-            self.findings.add(note.of(epoch.first..epoch.first + 1));
         }
     }
 
