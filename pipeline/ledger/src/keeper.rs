@@ -340,6 +340,7 @@ impl Work {
                 self.begin(number.unwrap_or(0) + 1, next_epoch(signed), Some(beginning))?
             }
         };
+        tree::cut_torn_line(&*disk)?;
         self.read_on(tree)?;
         self.is_resumed = true;
         Ok(())

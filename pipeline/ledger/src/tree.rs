@@ -23,7 +23,7 @@ pub use hashes::HashFiles;
 pub use keys::{load_key, make_key};
 pub use signed::Signed;
 pub(crate) use signed::{
-    CHECKPOINT, CHECKPOINTS, Lines, checkpoints, current, is_signed, newest,
+    CHECKPOINT, CHECKPOINTS, Lines, checkpoints, current, cut_torn_line, is_signed, newest,
     signed_end,
 };
 

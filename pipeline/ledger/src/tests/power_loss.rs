@@ -3,10 +3,12 @@
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseResult;
 
+use super::forge::verify;
 use super::model::World;
 use super::rig::{plain, settings};
+use super::verification::assert_whole;
 use crate::disk::{Fault, FaultKind, NameOrder, Operation, SimulatedDisk, When};
-use crate::{Retention, Settings};
+use crate::{Retention, Settings, Verdict};
 
 /// The clock of the readers stands still but for their sleeps, so that nobody waits for a retry.
 fn run<T>(work: impl Future<Output = T>) -> T {
@@ -80,6 +82,25 @@ fn a_power_cut_at_every_change_of_a_life_costs_nothing_that_was_acknowledged() {
                 });
             }
         }
+    }
+}
+
+/// What was lost was never acknowledged, and nothing that was signed: no auditor may be told otherwise.
+#[test]
+fn a_power_cut_at_every_change_of_a_life_leaves_nothing_that_a_verification_calls_broken() {
+    let settings = &kinds_of_ledger()[0];
+    let disk = SimulatedDisk::new(0);
+    run(live(&mut World::new(disk.clone(), settings.clone())));
+    for n in 1..=disk.counts().changes + 5 {
+        let disk = SimulatedDisk::new(n);
+        disk.crash_at(n);
+        let mut world = World::new(disk, settings.clone());
+        run(live(&mut world));
+        world.close();
+        let found = verify(&world.disk.restarted());
+        assert_ne!(found.verdict, Verdict::Broken, "cut at {n}: {found:#?}");
+        run(world.finish());
+        assert_whole(&verify(&world.disk));
     }
 }
 

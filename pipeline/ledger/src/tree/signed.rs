@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use sluice_evidence::{Checkpoint, Note, VerifyingKey};
 
 use crate::disk::{self, Disk, File};
+use crate::quarantine;
 
 pub(crate) const CHECKPOINT: &str = "checkpoint";
 pub(crate) const CHECKPOINTS: &str = "checkpoints.log";
@@ -244,6 +245,35 @@ pub(crate) fn signed_end(disk: &dyn Disk) -> u64 {
 
 /// The last whole line that is a checkpoint, among the last ones.
 fn last_line(disk: &dyn Disk) -> io::Result<Option<Signed>> {
+    let mut lines = last_lines(disk)?;
+    let mut last = None;
+    while let Some(line) = lines.next()? {
+        last = line.signed.or(last);
+    }
+    Ok(last)
+}
+
+/// Cuts off a last line that is damaged, and keeps a copy: a power cut may leave a line's end without its middle. No
+/// checkpoint counts before its line is whole.
+///
+/// # Errors
+/// Of the file system.
+pub(crate) fn cut_torn_line(disk: &dyn Disk) -> io::Result<()> {
+    let mut lines = last_lines(disk)?;
+    let mut torn = None;
+    while let Some(line) = lines.next()? {
+        torn = line.signed.is_none().then_some(line.at);
+    }
+    if let (Some(at), Some(file)) = (torn, &lines.file) {
+        quarantine::bytes(disk, CHECKPOINTS, &**file, at..file.len()?)?;
+        file.truncate(at)?;
+        file.sync()?;
+    }
+    Ok(())
+}
+
+/// The last lines, so many as the longest one could be.
+fn last_lines(disk: &dyn Disk) -> io::Result<Lines> {
     let mut lines = Lines::open(disk)?;
     let back = lines.limit.saturating_sub(MAX_LINE as u64);
     if back > 0 {
@@ -251,11 +281,7 @@ fn last_line(disk: &dyn Disk) -> io::Result<Option<Signed>> {
         lines.at = back;
         lines.next()?;
     }
-    let mut last = None;
-    while let Some(line) = lines.next()? {
-        last = line.signed.or(last);
-    }
-    Ok(last)
+    Ok(lines)
 }
 
 #[cfg(test)]

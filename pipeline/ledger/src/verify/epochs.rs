@@ -61,11 +61,15 @@ impl Epochs {
             extra: BTreeMap::new(),
             ahead: None,
         };
+        let mut damaged = None;
         while let Some(line) = epochs.lines.next()? {
+            if let Some((number, at)) = damaged.take() {
+                let what = format!("line {number} is damaged");
+                findings.add(Finding::broken(Fault::Checkpoint, what).at(CHECKPOINTS, at));
+            }
             let Some(signed) = line.signed else {
                 epochs.bad.insert(line.number);
-                let what = format!("line {} is damaged", line.number);
-                findings.add(Finding::broken(Fault::Checkpoint, what).at(CHECKPOINTS, line.at));
+                damaged = Some((line.number, line.at));
                 continue;
             };
             if let Err(finding) = epochs.take_in(&signed, keys) {
@@ -73,6 +77,12 @@ impl Epochs {
                 let what = format!("line {}: {}", line.number, finding.what);
                 findings.add(Finding { what, ..finding }.at(CHECKPOINTS, line.at));
             }
+        }
+        // The next start would cut the last one off.
+        if let Some((number, at)) = damaged {
+            let what =
+                format!("line {number}, the last, is damaged, or a power cut has left it torn");
+            findings.add(Finding::unchecked(Fault::Checkpoint, what).at(CHECKPOINTS, at));
         }
         epochs.current(current, keys, findings);
         epochs.described(described, findings);
@@ -138,7 +148,8 @@ impl Epochs {
     ) {
         let broken = |what: &str| Finding::broken(Fault::Checkpoint, what).file(CHECKPOINT);
         match current {
-            Ok(None) if self.epochs.is_empty() => {}
+            // The first one is in the list before it has a file.
+            Ok(None) if self.epochs.iter().map(|e| e.checkpoints).sum::<u64>() <= 1 => {}
             Ok(None) => findings.add(broken("the file with the newest checkpoint is missing")),
             Err(error) => findings.add(broken(&format!(
                 "the newest checkpoint cannot be read: {error}"

@@ -221,7 +221,22 @@ impl<'r, P: FnMut(Progress)> Run<'r, P> {
                 self.findings.add(finding.file(&damage.file));
             } else if damage.bytes.is_none() && damage.sequences.is_none() && is_read(&damage.file)
             {
-                let finding = Finding::broken(Fault::Segment, &damage.what);
+                // A segment's header is durable before a frame is written.
+                let is_leftover = damage.file == newest
+                    && self
+                        .disk
+                        .open(&damage.file)
+                        .and_then(|file| file.len())
+                        .is_ok_and(|len| len <= crate::format::HEADER as u64);
+                let finding = if is_leftover {
+                    let what = format!(
+                        "a segment that did not come to its beginning ({})",
+                        damage.what
+                    );
+                    Finding::note(Fault::Segment, what)
+                } else {
+                    Finding::broken(Fault::Segment, &damage.what)
+                };
                 self.findings.add(finding.at(&damage.file, 0));
             } else if !is_read(&damage.file) && damage.sequences.is_none() {
                 let what = format!("the segment cannot be read: {}", damage.what);
