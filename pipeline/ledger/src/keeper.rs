@@ -7,8 +7,8 @@
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -23,7 +23,7 @@ use crate::walk::{Step, Walk};
 
 /// A checkpoint with nothing new, to prove the silence.
 const HEARTBEAT: Duration = Duration::from_secs(3600);
-/// Commits that may wait for the tree before the log waits for it too.
+/// Commits that wait for the tree in memory. What comes beyond is read from the segments later: the log never waits.
 const BACKLOG: usize = 256;
 /// After a failure it starts over this much later.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -42,6 +42,8 @@ enum Message {
 #[derive(Debug)]
 pub(crate) struct Keeper {
     messages: SyncSender<Message>,
+    /// Whether a message found no room.
+    is_behind: Arc<AtomicBool>,
     thread: JoinHandle<()>,
 }
 
@@ -52,16 +54,21 @@ impl Keeper {
     /// No thread can be had.
     pub(crate) fn start(inner: Arc<Inner>, key: SigningKey, base: String) -> io::Result<Self> {
         let (messages, inbox) = sync_channel(BACKLOG);
+        let is_behind = Arc::new(AtomicBool::new(false));
+        let work = Work::new(inner, key, base, is_behind.clone());
         let thread = std::thread::Builder::new()
             .name("sluice-tree".into())
-            .spawn(move || Work::new(inner, key, base).run(&inbox))?;
-        Ok(Self { messages, thread })
+            .spawn(move || work.run(&inbox))?;
+        Ok(Self {
+            messages,
+            is_behind,
+            thread,
+        })
     }
 
-    /// The records of one commit.
+    /// The records of one commit, which are durable.
     pub(crate) fn add(&self, first: u64, accepted: u64, commitments: Vec<Hash>) {
-        // A thread that is gone has said why; the tree is made again at the next start.
-        let _ = self.messages.send(Message::Leaves {
+        self.tell(Message::Leaves {
             first,
             accepted,
             commitments,
@@ -69,7 +76,15 @@ impl Keeper {
     }
 
     pub(crate) fn sealed(&self) {
-        let _ = self.messages.send(Message::Sealed);
+        self.tell(Message::Sealed);
+    }
+
+    /// Never waits: a tree that is made again, or a disk that hangs under it, holds up no sender.
+    fn tell(&self, message: Message) {
+        // A thread that is gone has said why; the tree is made again at the next start.
+        if let Err(TrySendError::Full(_)) = self.messages.try_send(message) {
+            self.is_behind.store(true, Ordering::Release);
+        }
     }
 
     /// Signs a last checkpoint and ends.
@@ -102,6 +117,8 @@ struct Work {
     key: SigningKey,
     base: String,
     tree: Option<Tree>,
+    /// Whether a message found no room: what it told is in the segments.
+    is_behind: Arc<AtomicBool>,
     /// Whether this process has had the tree before.
     is_resumed: bool,
     /// When the tree was given up.
@@ -115,12 +132,13 @@ struct Work {
 }
 
 impl Work {
-    fn new(inner: Arc<Inner>, key: SigningKey, base: String) -> Self {
+    fn new(inner: Arc<Inner>, key: SigningKey, base: String, is_behind: Arc<AtomicBool>) -> Self {
         Self {
             inner,
             key,
             base,
             tree: None,
+            is_behind,
             is_resumed: false,
             failed: None,
             telling: None,
@@ -133,7 +151,12 @@ impl Work {
     fn run(mut self, inbox: &Receiver<Message>) {
         self.attempt(|work| work.resume().and_then(|()| work.checkpoint()));
         loop {
-            match inbox.recv_timeout(self.until_next()) {
+            let message = inbox.recv_timeout(self.until_next());
+            // Before the message: others may be missing before it.
+            if self.is_behind.swap(false, Ordering::AcqRel) {
+                self.attempt(|work| work.catch_up().and_then(|()| work.checkpoint()));
+            }
+            match message {
                 Ok(Message::Leaves {
                     first,
                     accepted,
@@ -177,25 +200,24 @@ impl Work {
         })
     }
 
-    fn is_due(&self) -> bool {
-        let every = if self.has_new() {
+    /// How long after the last checkpoint the next one comes.
+    fn every(&self) -> Duration {
+        if self.has_new() {
             self.inner.settings.checkpoint_every
         } else {
             HEARTBEAT
-        };
-        self.tree.is_some() && self.last_checkpoint.elapsed() >= every
+        }
+    }
+
+    fn is_due(&self) -> bool {
+        self.tree.is_some() && self.last_checkpoint.elapsed() >= self.every()
     }
 
     fn until_next(&self) -> Duration {
         if self.tree.is_none() {
             return PATIENCE;
         }
-        let every = if self.has_new() {
-            self.inner.settings.checkpoint_every
-        } else {
-            HEARTBEAT
-        };
-        every.saturating_sub(self.last_checkpoint.elapsed())
+        self.every().saturating_sub(self.last_checkpoint.elapsed())
     }
 
     fn add(&mut self, first: u64, accepted: u64, commitments: &[Hash]) -> io::Result<()> {
@@ -344,6 +366,15 @@ impl Work {
         self.read_on(tree)?;
         self.is_resumed = true;
         Ok(())
+    }
+
+    /// Reads from the segments what it was not told.
+    fn catch_up(&mut self) -> io::Result<()> {
+        // Without a tree that is done when it is made again.
+        match self.tree.take() {
+            Some(tree) => self.read_on(tree),
+            None => Ok(()),
+        }
     }
 
     /// Takes what the segments hold beyond the tree into it. A gap that no checkpoint covers cannot be told from a cut:

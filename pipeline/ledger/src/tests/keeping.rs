@@ -1,11 +1,16 @@
 //! Bugs of the thread that grows the tree and of recovery, each as the test that shows it.
 
+use std::sync::Arc;
+use std::thread;
+
+use parking_lot::{Condvar, Mutex};
 use sluice_evidence::Checkpoint;
 
 use super::forge::{file, files, frames, verify};
 use super::rig::{AT_ONCE, append, ids, open, reader, settings, soon, until};
 use super::verification::{assert_whole, log};
-use crate::disk::{Disk as _, SimulatedDisk};
+use crate::Settings;
+use crate::disk::{Disk as _, Operation, SimulatedDisk};
 use crate::tree::Signed;
 
 #[tokio::test]
@@ -144,6 +149,41 @@ async fn exporters_get_checkpoints_as_events_on_request_and_the_events_come_to_a
     until(|| signed_size(&disk) >= end);
     ledger.close();
     assert_eq!(signed_size(&disk), end, "nothing was added since");
+}
+
+/// Reading the tree hangs, as it may for long after the start of a large ledger.
+#[tokio::test]
+async fn senders_are_answered_while_the_tree_is_made_again_and_all_of_it_is_signed_later() {
+    let disk = SimulatedDisk::new(1);
+    log(&disk, &settings(), 9).await;
+    let gate = Arc::new((Mutex::new(true), Condvar::new()));
+    disk.watch({
+        let gate = gate.clone();
+        move |operation, _| {
+            if operation == Operation::Read && thread::current().name() == Some("sluice-tree") {
+                let (is_shut, bell) = &*gate;
+                bell.wait_while(&mut is_shut.lock(), |is_shut| *is_shut);
+            }
+        }
+    });
+    let narrow = Settings {
+        segment_bytes: 20_000,
+        ..settings()
+    };
+    let ledger = open(&disk, narrow);
+    // More commits than wait in memory.
+    for id in 0..400 {
+        soon(append(&ledger, [id])).await.unwrap();
+    }
+    assert_eq!(signed_size(&disk), 9, "nothing is signed meanwhile");
+    *gate.0.lock() = false;
+    gate.1.notify_all();
+    until(|| signed_size(&disk) == 409);
+    append(&ledger, [400]).await.unwrap();
+    ledger.close();
+    let found = verify(&disk);
+    assert_whole(&found);
+    assert_eq!((found.covered, found.epochs.len()), (410, 1));
 }
 
 fn epoch_key() -> sluice_evidence::VerifyingKey {
