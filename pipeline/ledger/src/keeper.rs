@@ -1,5 +1,5 @@
 //! The thread that grows the tree and signs checkpoints: at least every minute while records arrive, at every seal, at
-//! start and at a clean stop, and once an hour when nothing happens, so that silence can be proved.
+//! start, with the first records and at a clean stop, and once an hour when nothing happens, so that silence can be proved.
 //!
 //! It works behind the committing thread. What it has in memory can always be made again from the last checkpoint and
 //! the segments; so at any failure it forgets everything and does just that.
@@ -202,10 +202,12 @@ impl Work {
 
     /// How long after the last checkpoint the next one comes.
     fn every(&self) -> Duration {
-        if self.has_new() {
-            self.inner.settings.checkpoint_every
-        } else {
-            HEARTBEAT
+        // Until a checkpoint covers a record there is no evidence of any.
+        let is_first = self.tree.as_ref().is_some_and(|t| t.signed == Some(0));
+        match (self.has_new(), is_first) {
+            (false, _) => HEARTBEAT,
+            (true, true) => Duration::ZERO,
+            (true, false) => self.inner.settings.checkpoint_every,
         }
     }
 

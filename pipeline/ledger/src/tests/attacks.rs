@@ -153,20 +153,19 @@ async fn attack_1_a_byte_of_a_checkpoint_is_flipped() {
     );
 
     let disk = whole_log().await;
-    let list = file(&disk, "checkpoints.log");
-    let second = list.iter().position(|b| *b == b'\n').unwrap() + 1;
-    let root = String::from_utf8_lossy(&list[second..])
-        .find("\\n9\\n")
-        .unwrap();
-    disk.flip("checkpoints.log", (second + root + 10) as u64, 1)
-        .unwrap();
+    let list = String::from_utf8(file(&disk, "checkpoints.log")).unwrap();
+    let nine = list.find("\\n9\\n").unwrap();
+    let line = list[..nine].rfind('\n').unwrap() + 1;
+    disk.flip("checkpoints.log", nine as u64 + 10, 1).unwrap();
     let found = verify(&disk);
     let finding = broken(&found, Fault::Checkpoint);
     assert_eq!(
         (finding.file.as_deref(), finding.offset),
-        (Some("checkpoints.log"), Some(second as u64))
+        (Some("checkpoints.log"), Some(line as u64))
     );
-    assert!(finding.what.contains("line 2"), "{finding:?}");
+    let number = list[..line].lines().count() + 1;
+    let number = format!("line {number}:");
+    assert!(finding.what.contains(&number), "{finding:?}");
 }
 
 #[tokio::test]

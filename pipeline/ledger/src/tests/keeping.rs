@@ -186,6 +186,15 @@ async fn senders_are_answered_while_the_tree_is_made_again_and_all_of_it_is_sign
     assert_eq!((found.covered, found.epochs.len()), (410, 1));
 }
 
+#[tokio::test]
+async fn the_first_records_are_signed_at_once_whatever_the_interval_is() {
+    let disk = SimulatedDisk::new(1);
+    let ledger = open(&disk, settings());
+    append(&ledger, 0..3).await.unwrap();
+    until(|| signed_size(&disk) == 3);
+    ledger.close();
+}
+
 fn epoch_key() -> sluice_evidence::VerifyingKey {
     super::rig::key()
         .renamed("test/node/1")

@@ -113,8 +113,8 @@ impl<P: FnMut(Progress)> Run<'_, P> {
             return;
         }
         let what = if self.result.not_covered > 0 {
-            "no checkpoint covers these records yet: only checksums can be checked. One is made about a second after the \
-             first records, then every `checkpoint_every`, and at a clean stop"
+            "no checkpoint covers these records yet: only checksums can be checked. One is made with the first records, \
+             then every `checkpoint_every`, and at a clean stop"
         } else if !is_signed && !view.segments().is_empty() {
             "a segment is there, no record is in it, and no checkpoint covers any: whether there were some cannot be told"
         } else {
