@@ -51,14 +51,15 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct FileArguments {
-    /// The configuration file.
-    pub(crate) file: PathBuf,
+    /// The configuration file; of several the later ones win, mappings are merged.
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ValidateArguments {
-    /// The configuration file.
-    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) of: FileArguments,
     /// One line for each finding: `file:line:column: error: …`.
     #[arg(long)]
     pub(crate) one_line: bool,
@@ -66,8 +67,12 @@ pub(crate) struct ValidateArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArguments {
-    /// The configuration file.
-    pub(crate) file: PathBuf,
+    /// The configuration file; of several the later ones win, mappings are merged.
+    #[arg(value_name = "FILE", required_unless_present = "config")]
+    files: Vec<PathBuf>,
+    /// A configuration file, as the OpenTelemetry Collector takes them.
+    #[arg(long, value_name = "FILE")]
+    config: Vec<PathBuf>,
     /// Least severity to log; wins over `service.telemetry.logs.level`.
     #[arg(long, value_enum)]
     pub(crate) log_level: Option<Level>,
@@ -77,6 +82,13 @@ pub(crate) struct RunArguments {
     /// Seconds that requests and deliveries under way get after SIGTERM or SIGINT; wins over `service.shutdown_timeout`.
     #[arg(long, value_name = "SECONDS")]
     pub(crate) drain_seconds: Option<u64>,
+}
+
+impl RunArguments {
+    /// The configuration files, in their order.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        self.files.iter().chain(&self.config).cloned().collect()
+    }
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -7,7 +7,7 @@ use crate::source::{self, complain, count, say, show};
 
 /// Prints a valid file as it is understood, with its secrets hidden. Of an invalid one, says what is wrong.
 pub(crate) fn print_config(arguments: &FileArguments) -> Exit {
-    let source = match source::read(&arguments.file) {
+    let source = match source::read(&arguments.files) {
         Ok(source) => source,
         Err(exit) => return exit,
     };

@@ -28,10 +28,10 @@ pub(crate) use reloads::{Outcome, Reloads, Trigger};
 
 /// Runs the pipelines of a file until SIGTERM or SIGINT, then drains.
 pub(crate) fn run(arguments: &RunArguments) -> Exit {
-    let files = vec![arguments.file.clone()];
+    let files = arguments.files();
     // Before the file is read: what changes meanwhile is seen.
     let seen = watch::look(&files);
-    let loaded = match load(&arguments.file) {
+    let loaded = match load(&files) {
         Ok(loaded) => loaded,
         Err(LoadError::Unreadable(why)) => {
             complain(&format!("error: {why}\n"));
@@ -141,7 +141,7 @@ impl<'a> Service<'a> {
 
     /// The files whose change is a reason to reload.
     fn watched(&self) -> Vec<PathBuf> {
-        let mut files = vec![self.arguments.file.clone()];
+        let mut files = self.arguments.files();
         files.extend(self.references.iter().cloned());
         files.extend(self.running.files().map(PathBuf::from));
         files
@@ -200,7 +200,7 @@ impl<'a> Service<'a> {
             );
             outcome
         };
-        let Loaded { plan, shown, files } = match load(&self.arguments.file) {
+        let Loaded { plan, shown, files } = match load(&self.arguments.files()) {
             Ok(loaded) => loaded,
             Err(LoadError::Unreadable(why)) => {
                 error!("{why}");

@@ -2,36 +2,37 @@
 
 use std::fs::File;
 use std::io::{IsTerminal as _, Read as _, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sluice_config::{Diagnostics, MAX_BYTES, Source, Style};
 
 use crate::exit::Exit;
 
-/// The file's text. Tells the user when there is none.
-pub(crate) fn read(path: &Path) -> Result<Source, Exit> {
+/// The files as one configuration. Tells the user when one cannot be read.
+pub(crate) fn read(paths: &[PathBuf]) -> Result<Source, Exit> {
+    texts(paths).map_err(|why| {
+        complain(&format!("error: {why}\n"));
+        Exit::Configuration
+    })
+}
+
+/// The same; says why one cannot be read.
+pub(crate) fn texts(paths: &[PathBuf]) -> Result<Source, String> {
+    let sources: Result<Vec<Source>, String> = paths.iter().map(|path| text(path)).collect();
+    Ok(Source::merged(&sources?))
+}
+
+fn text(path: &Path) -> Result<Source, String> {
     let mut bytes = Vec::new();
     // One byte more than is allowed, so that the parser can say that it is too long.
-    let read =
-        File::open(path).and_then(|file| file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes));
-    if let Err(error) = read {
-        complain(&format!(
-            "error: {} cannot be read: {error}\n",
-            path.display()
-        ));
-        return Err(Exit::Configuration);
-    }
-    match String::from_utf8(bytes) {
-        Ok(text) => Ok(Source::new(path.display().to_string(), text)),
-        Err(error) => {
-            complain(&format!(
-                "error: {} is not UTF-8 text from byte {} on\n",
-                path.display(),
-                error.utf8_error().valid_up_to()
-            ));
-            Err(Exit::Configuration)
-        }
-    }
+    File::open(path)
+        .and_then(|file| file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes))
+        .map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        format!("{} is not UTF-8 text from byte {at} on", path.display())
+    })?;
+    Ok(Source::new(path.display().to_string(), text))
 }
 
 /// Shows findings on standard error, in colour when somebody watches.

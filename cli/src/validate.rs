@@ -9,7 +9,7 @@ use crate::source::{self, complain, count, say, show};
 
 /// Checks a file. Findings go to standard error, the verdict on a good file to standard output.
 pub(crate) fn validate(arguments: &ValidateArguments) -> Exit {
-    let source = match source::read(&arguments.file) {
+    let source = match source::read(&arguments.of.files) {
         Ok(source) => source,
         Err(exit) => return exit,
     };

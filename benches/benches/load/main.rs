@@ -13,6 +13,7 @@ mod one_down;
 mod payload;
 mod place;
 mod process;
+mod reload;
 mod report;
 mod rounds;
 mod sink;
@@ -25,12 +26,13 @@ use report::say;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const SCENARIOS: [&str; 5] = [
+const SCENARIOS: [&str; 6] = [
     "ledger-cost",
     "durable-one",
     "catch-up",
     "backlog-memory",
     "one-down",
+    "reload",
 ];
 
 /// What the command line asks for.
@@ -54,7 +56,8 @@ async fn run(scenario: &str, options: Options) {
         "durable-one" => durable_one::run(options).await,
         "catch-up" => catch_up::run(options).await,
         "backlog-memory" => backlog_memory::run(options).await,
-        _ => one_down::run(options).await,
+        "one-down" => one_down::run(options).await,
+        _ => reload::run(options).await,
     }
     say(&format!("({:.0} s)", began.elapsed().as_secs_f64()));
 }

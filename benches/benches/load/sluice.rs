@@ -82,6 +82,11 @@ impl Sluice {
         }
     }
 
+    /// The file that it runs.
+    pub(crate) fn configuration(&self) -> PathBuf {
+        self.child.directory().join("pipeline.yaml")
+    }
+
     /// Where its ledger is.
     pub(crate) fn ledger(&self) -> PathBuf {
         self.child.directory().join("sluice-ledger")

@@ -1,13 +1,13 @@
 //! From the file to a plan, with what tells it apart from another.
 
 use std::cell::RefCell;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use sha2::{Digest as _, Sha256};
-use sluice_config::{Diagnostics, Lookup, MAX_BYTES, Plan, Source};
+use sluice_config::{Diagnostics, Lookup, Plan, Source};
 
 use crate::lookup::Surroundings;
-use crate::source::count;
+use crate::source::{count, texts};
 
 /// A configuration that can run.
 pub(crate) struct Loaded {
@@ -56,9 +56,9 @@ pub(crate) enum LoadError {
     Wrong(Box<Diagnostics>),
 }
 
-/// Reads the file.
-pub(crate) fn load(path: &Path) -> Result<Loaded, LoadError> {
-    let source = read(path).map_err(LoadError::Unreadable)?;
+/// Reads the files.
+pub(crate) fn load(paths: &[PathBuf]) -> Result<Loaded, LoadError> {
+    let source = texts(paths).map_err(LoadError::Unreadable)?;
     let registry = crate::registry::registry();
     let wrong = |errors| LoadError::Wrong(Box::new(errors));
     let lookup = Recording(RefCell::default());
@@ -71,18 +71,4 @@ pub(crate) fn load(path: &Path) -> Result<Loaded, LoadError> {
         shown,
         files: lookup.0.into_inner(),
     })
-}
-
-fn read(path: &Path) -> Result<Source, String> {
-    use std::io::Read as _;
-    let mut bytes = Vec::new();
-    // One byte more than is allowed, so that the parser can say that it is too long.
-    std::fs::File::open(path)
-        .and_then(|file| file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes))
-        .map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
-    let text = String::from_utf8(bytes).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        format!("{} is not UTF-8 text from byte {at} on", path.display())
-    })?;
-    Ok(Source::new(path.display().to_string(), text))
 }

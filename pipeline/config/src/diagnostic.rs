@@ -53,6 +53,13 @@ impl Diagnostic {
         ))
     }
 
+    /// The same so many bytes further on.
+    pub(crate) fn moved(mut self, by: usize) -> Self {
+        self.span = self.span.shifted(by);
+        self.related = self.related.map(|(span, what)| (span.shifted(by), what));
+        self
+    }
+
     pub(crate) fn with_help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
@@ -159,12 +166,18 @@ impl Diagnostics {
     }
 
     fn snippet(&self, diagnostic: &Diagnostic, text: &str, colour: bool) -> String {
-        let primary = self.source.first_line(diagnostic.span);
-        let mut snippet = Snippet::source(text)
-            .path(self.source.name())
-            .annotation(AnnotationKind::Primary.span(primary.start..primary.end));
-        if let Some((span, what)) = diagnostic.related {
+        let (name, file) = self.source.file_of(diagnostic.span.start);
+        let within = |span: Span| {
             let span = self.source.first_line(span);
+            span.start - file.start..span.end - file.start
+        };
+        let mut snippet = Snippet::source(&text[file.start..file.end])
+            .path(name)
+            .annotation(AnnotationKind::Primary.span(within(diagnostic.span)));
+        if let Some((span, what)) = diagnostic.related
+            && (file.start..file.end).contains(&span.start)
+        {
+            let span = within(span);
             snippet = snippet.annotation(
                 AnnotationKind::Context
                     .span(span.start..span.end)

@@ -80,6 +80,46 @@ impl Node {
         }
     }
 
+    /// Moves every place by so many bytes.
+    pub(crate) fn shift(&mut self, by: usize) {
+        self.span = self.span.shifted(by);
+        match &mut self.value {
+            Value::Scalar(_) => {}
+            Value::List(items) => items.iter_mut().for_each(|item| item.shift(by)),
+            Value::Map(entries) => {
+                for entry in entries {
+                    entry.key_span = entry.key_span.shifted(by);
+                    entry.value.shift(by);
+                }
+            }
+        }
+    }
+
+    /// Puts a later document over this one: mappings key by key, anything else in the place of what was there. A key
+    /// without a value says nothing.
+    pub(crate) fn merge(&mut self, later: Self) {
+        if later.is_null() {
+            return;
+        }
+        match (&mut self.value, later.value) {
+            (Value::Map(entries), Value::Map(more)) => {
+                for entry in more {
+                    match entries.iter_mut().find(|known| known.key == entry.key) {
+                        Some(known) => {
+                            if !matches!(entry.value.value, Value::Map(_)) && !entry.value.is_null()
+                            {
+                                known.key_span = entry.key_span;
+                            }
+                            known.value.merge(entry.value);
+                        }
+                        None => entries.push(entry),
+                    }
+                }
+            }
+            (_, value) => *self = Self { value, ..later },
+        }
+    }
+
     /// The value under `key`, when this is a mapping that has it.
     pub(crate) fn get(&self, key: &str) -> Option<&Entry> {
         self.entries().iter().find(|entry| entry.key == key)

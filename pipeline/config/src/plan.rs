@@ -192,6 +192,25 @@ impl Plan {
     }
 }
 
+/// The files of a source as one document: mappings are merged key by key, of anything else the later file's wins.
+fn read_all(source: &Source) -> Result<(Node, Vec<Diagnostic>), Diagnostic> {
+    let mut all: Option<Node> = None;
+    let mut found = Vec::new();
+    for (_, span) in source.files() {
+        let text = &source.text()[span.start..span.end];
+        let parsed = parse::parse(text).map_err(|error| error.moved(span.start))?;
+        let (mut document, more) = parsed;
+        document.shift(span.start);
+        found.extend(more.into_iter().map(|d| d.moved(span.start)));
+        match &mut all {
+            Some(all) => all.merge(document),
+            None => all = Some(document),
+        }
+    }
+    let nothing = || Node::scalar(String::new(), true, Span::default());
+    Ok((all.unwrap_or_else(nothing), found))
+}
+
 /// A document without references.
 pub(crate) struct Resolved {
     pub(crate) document: Node,
@@ -207,7 +226,7 @@ pub(crate) fn resolve(
     registry: &Registry,
     lookup: &dyn Lookup,
 ) -> Result<Resolved, Diagnostic> {
-    let (mut document, mut found) = parse::parse(source.text())?;
+    let (mut document, mut found) = read_all(source)?;
     let mut literals = literals(&document, registry);
     let mut resolver = Resolver::new(lookup);
     if let Value::Map(sections) = &mut document.value {

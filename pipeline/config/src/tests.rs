@@ -4,3 +4,4 @@ mod messages;
 mod reading;
 mod robust;
 mod secrets;
+mod several;
