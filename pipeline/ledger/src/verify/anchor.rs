@@ -33,7 +33,8 @@ impl<P: FnMut(Progress)> Run<'_, P> {
         // Its word does not reach into another tree.
         for later in &epochs.epochs[place + 1..] {
             let what = format!(
-                "{origin}, which signed the checkpoint to begin with, was not continued: {} begins with record {}, and                  what was lost before that this checkpoint cannot tell; keep one of {} from now on",
+                "{origin}, which signed the checkpoint to begin with, was not continued: {} begins with record {}, and \
+                 what was lost before that this checkpoint cannot tell; keep one of {} from now on",
                 later.origin, later.first, later.origin
             );
             let finding = Finding::unchecked(Fault::Anchor, what);
