@@ -91,10 +91,13 @@ impl Cursor {
     }
 }
 
+/// The version of the file that this program writes.
+pub(crate) const VERSION: u32 = 1;
+
 /// A cursor as it is stored: a line of JSON and a line with its checksum.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Stored {
-    /// 1.
+    /// See [`VERSION`].
     pub version: u32,
     /// The pipeline.
     pub pipeline: String,
@@ -123,15 +126,16 @@ impl Stored {
     /// Reads it; `None` when the bytes are not what [`Stored::encode`] wrote.
     #[must_use]
     pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
-        let text = std::str::from_utf8(bytes).ok()?;
-        let (json, crc) = text.strip_suffix('\n')?.rsplit_once('\n')?;
-        let crc = u32::from_str_radix(crc.strip_prefix("crc32c ")?, 16).ok()?;
-        if crc != crc32c::crc32c(json.as_bytes()) {
-            return None;
-        }
-        serde_json::from_str(json)
+        serde_json::from_str(checked(bytes)?)
             .ok()
-            .filter(|s: &Self| s.version == 1)
+            .filter(|s: &Self| s.version == VERSION)
+    }
+
+    /// The version that it names, which may be one that this program does not know.
+    #[must_use]
+    pub(crate) fn version(bytes: &[u8]) -> Option<u32> {
+        let stored: serde_json::Value = serde_json::from_str(checked(bytes)?).ok()?;
+        stored["version"].as_u64()?.try_into().ok()
     }
 
     /// The position in it.
@@ -143,6 +147,14 @@ impl Stored {
         }
         cursor
     }
+}
+
+/// The JSON in a stored cursor, if its checksum is right.
+fn checked(bytes: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let (json, crc) = text.strip_suffix('\n')?.rsplit_once('\n')?;
+    let crc = u32::from_str_radix(crc.strip_prefix("crc32c ")?, 16).ok()?;
+    (crc == crc32c::crc32c(json.as_bytes())).then_some(json)
 }
 
 #[cfg(test)]

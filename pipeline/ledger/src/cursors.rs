@@ -9,18 +9,18 @@ use parking_lot::Mutex;
 use sha2::{Digest as _, Sha256};
 use tracing::{error, warn};
 
-use crate::cursor::{Cursor, Stored};
+use crate::cursor::{self, Cursor, Stored};
 use crate::disk::{self, Disk};
 use crate::format::Damage;
 use crate::quarantine;
 use crate::recovery::{DamageReport, Report};
 
-const DIRECTORY: &str = "cursors";
+pub(crate) const DIRECTORY: &str = "cursors";
 /// A cursor with as many finished ranges above its watermark lends no more until some of the gaps are filled: its file
 /// stays small, and a restart repeats no more than that.
 pub(crate) const MAX_GAPS: usize = 4096;
 /// No stored cursor is longer.
-const MAX_FILE: u64 = 16 << 20;
+pub(crate) const MAX_FILE: u64 = 16 << 20;
 
 /// One exporter of one pipeline.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -313,7 +313,7 @@ fn loaded(stored: &Stored) -> (CursorId, State) {
 
 fn stored(id: &CursorId, state: &State) -> Stored {
     Stored {
-        version: 1,
+        version: cursor::VERSION,
         pipeline: id.pipeline.to_string(),
         exporter: id.exporter.to_string(),
         low: state.cursor.low(),

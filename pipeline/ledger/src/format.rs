@@ -49,6 +49,13 @@ impl Header {
         out.end(Key(0))
     }
 
+    /// The version that it names, which may be one that this program does not know; `None` for what is no header.
+    #[must_use]
+    pub(crate) fn version(bytes: &[u8]) -> Option<u32> {
+        let mut input = In::checked::<HEADER>(bytes, Key(0))?;
+        (input.take() == MAGIC).then(|| u32::from_le_bytes(input.take()))
+    }
+
     /// Reads it.
     ///
     /// # Errors

@@ -60,7 +60,7 @@ impl fmt::Debug for Ledger {
     }
 }
 
-/// Why a ledger cannot be opened. Damage in it is never a reason.
+/// Why a ledger cannot be opened. Damage in it is never a reason; that a newer program has written it is.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// Another process uses it, or the directory cannot be used.

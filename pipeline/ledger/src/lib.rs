@@ -42,6 +42,7 @@ mod settings;
 mod tail;
 mod tree;
 mod verify;
+mod versions;
 mod view;
 mod walk;
 

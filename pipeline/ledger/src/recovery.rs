@@ -1,5 +1,6 @@
 //! From whatever lies in the directory to a list of segments that can be read and a sequence number to go on with. It
-//! always comes to an end: what is damaged is put aside and reported, never a reason not to start.
+//! always comes to an end: what is damaged is put aside and reported, never a reason not to start. Only what a newer
+//! program has written is.
 
 use std::io;
 use std::ops::Range;
@@ -14,8 +15,9 @@ use crate::format::{Damage, Header, Key, Kind};
 use crate::quarantine;
 use crate::segment::{self, Found, Scan, Segment};
 use crate::tree;
+use crate::versions;
 
-const META: &str = "ledger.json";
+pub(crate) const META: &str = "ledger.json";
 
 /// `ledger.json`.
 #[derive(Serialize, Deserialize)]
@@ -70,8 +72,9 @@ pub(crate) struct Recovered {
 /// Reads the directory and mends what can be mended.
 ///
 /// # Errors
-/// Only when the directory itself cannot be read or written at all.
+/// When the directory itself cannot be read or written at all, or a newer program has written it.
 pub(crate) fn recover(disk: &dyn Disk) -> io::Result<Recovered> {
+    versions::check(disk)?;
     disk::make_directory(disk, segment::DIRECTORY)?;
     let listed = disk.list(segment::DIRECTORY)?;
     // What an erasure left that did not come to its end: the segment itself is whole.
@@ -152,8 +155,9 @@ pub(crate) fn next_sequence(
 /// What lies in the directory, without changing anything.
 ///
 /// # Errors
-/// Of the file system.
+/// Of the file system, or a newer program has written it.
 pub(crate) fn look(disk: &dyn Disk) -> io::Result<Recovered> {
+    versions::check(disk)?;
     let mut firsts: Vec<u64> = disk
         .list(segment::DIRECTORY)?
         .iter()

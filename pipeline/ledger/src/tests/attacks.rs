@@ -6,7 +6,7 @@ use sluice_evidence::{Checkpoint, Hash, SigningKey, leaf_hash, node_hash, verify
 
 use super::erasure::erase;
 use super::forge::{checkpoint, file, files, forge, frames, keys, verify, verify_with};
-use super::rig::{AT_ONCE, append, key, open, reader, settings};
+use super::rig::{append, key, open, settings};
 use super::verification::{assert_whole, log};
 use crate::disk::SimulatedDisk;
 use crate::tree::Signed;
@@ -433,107 +433,4 @@ async fn attack_10_a_payload_is_erased() {
     let proof = crate::prove_on(Arc::new(disk.clone()), &keys(), 13).unwrap();
     let checkpoint: Checkpoint = proof.verify(&keys(), None).unwrap();
     assert_eq!((checkpoint.size(), &proof.record), (30, &None));
-}
-
-// Beyond the ten: whoever deletes what was signed and lets the process start again.
-
-/// A process that runs once more and records something.
-async fn goes_on(disk: &SimulatedDisk) {
-    for id in 0..2 {
-        let ledger = open(disk, settings());
-        append(&ledger, [1000 + id]).await.unwrap();
-        ledger.close();
-    }
-}
-
-fn anchored(disk: &SimulatedDisk) -> Request {
-    Request {
-        from_checkpoint: Some(crate::read_checkpoint(&checkpoint(disk)).unwrap()),
-        ..Request::default()
-    }
-}
-
-#[tokio::test]
-async fn everything_that_was_signed_is_deleted_and_the_log_goes_on() {
-    let disk = whole_log().await;
-    let anchor = anchored(&disk);
-    for path in files(&disk, "segments/") {
-        disk.delete(&path).unwrap();
-    }
-    goes_on(&disk).await;
-    let found = verify(&disk);
-    let finding = broken(&found, Fault::RecordsMissing);
-    assert!(finding.what.contains("were signed"), "{finding:?}");
-    broken(&verify_with(&disk, &keys(), &anchor), Fault::RecordsMissing);
-}
-
-#[tokio::test]
-async fn the_last_segments_are_deleted_and_the_log_goes_on() {
-    let disk = whole_log().await;
-    let anchor = anchored(&disk);
-    for path in files(&disk, "segments/").into_iter().skip(2) {
-        disk.delete(&path).unwrap();
-    }
-    goes_on(&disk).await;
-    broken(&verify(&disk), Fault::RecordsMissing);
-    broken(&verify_with(&disk, &keys(), &anchor), Fault::RecordsMissing);
-}
-
-#[tokio::test]
-async fn the_process_is_killed_before_it_can_say_what_was_gone() {
-    let disk = whole_log().await;
-    for path in files(&disk, "segments/") {
-        disk.delete(&path).unwrap();
-    }
-    // The epoch's description is the first thing that is written of it.
-    let ledger = open(&disk, settings());
-    ledger.close();
-    let described = file(&disk, "epoch.json");
-    let disk = whole_log().await;
-    for path in files(&disk, "segments/") {
-        disk.delete(&path).unwrap();
-    }
-    disk.put("epoch.json", &described).unwrap();
-    goes_on(&disk).await;
-    let found = verify(&disk);
-    assert_eq!(found.epochs.len(), 2, "{found:#?}");
-    broken(&found, Fault::RecordsMissing);
-}
-
-#[tokio::test]
-async fn records_that_an_exporter_has_taken_are_cut_away_before_they_were_signed() {
-    let disk = SimulatedDisk::new(1);
-    let ledger = open(&disk, settings());
-    let mut exporter = reader(&ledger, "splunk_hec");
-    append(&ledger, 0..3).await.unwrap();
-    let lease = exporter.next(&AT_ONCE).await;
-    lease.delivered(0..3);
-    drop(exporter);
-    ledger.all_claimed().unwrap();
-    let killed = disk.snapshot();
-    ledger.close();
-    let found = verify(&killed);
-    assert_eq!(
-        (found.verdict, found.not_covered),
-        (Verdict::Incomplete, 3),
-        "nothing is signed yet, so nothing is proved: {found:#?}"
-    );
-    let segment = files(&killed, "segments/").remove(0);
-    killed.cut(&segment, crate::format::HEADER as u64).unwrap();
-    let found = verify(&killed);
-    let finding = broken(&found, Fault::RecordsMissing);
-    assert_eq!(finding.sequences, Some(0..3), "{finding:?}");
-}
-
-#[tokio::test]
-async fn a_checkpoint_of_an_epoch_that_was_not_continued_proves_nothing_of_the_next() {
-    let disk = whole_log().await;
-    let anchor = anchored(&disk);
-    // No record is gone, so nothing is broken by itself.
-    disk.delete("epoch.json").unwrap();
-    goes_on(&disk).await;
-    assert_whole(&verify(&disk));
-    let found = verify_with(&disk, &keys(), &anchor);
-    assert_eq!(found.verdict, Verdict::Incomplete, "{found:#?}");
-    assert!(found.findings.iter().any(|f| f.fault == Fault::Anchor));
 }

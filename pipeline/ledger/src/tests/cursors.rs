@@ -46,7 +46,8 @@ async fn an_exporter_with_a_damaged_cursor_begins_at_the_oldest_record_though_ne
         |disk, path| disk.cut(path, 0).unwrap(),
         |disk, path| disk.put(path, &vec![b' '; (16 << 20) + 1]).unwrap(),
         |disk, path| {
-            disk.fail(Fault::new(Operation::Read, When::Nth(1), FaultKind::Io).below(path));
+            // Its version is looked at before.
+            disk.fail(Fault::new(Operation::Read, When::Nth(2), FaultKind::Io).below(path));
         },
     ];
     for damage in damages {

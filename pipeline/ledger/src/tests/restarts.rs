@@ -29,6 +29,14 @@ fn delete_segments(disk: &SimulatedDisk, from: &str) {
     }
 }
 
+/// A process that lives long enough to put on record what was lost before record 30.
+async fn go_on(disk: &SimulatedDisk) {
+    let ledger = open(disk, settings());
+    until(|| ledger.end() > 30);
+    append(&ledger, 0..3).await.unwrap();
+    ledger.close();
+}
+
 /// Whether it was found, and how bad it is.
 fn has(found: &Verification, severity: Severity, fault: Fault) -> bool {
     let mut findings = found.findings.iter();
@@ -41,7 +49,7 @@ async fn everything_signed_is_deleted_and_the_process_starts_again() {
     log(&disk, &settings(), 30).await;
     let kept = checkpoint(&disk);
     delete_segments(&disk, "");
-    log(&disk, &settings(), 9).await;
+    go_on(&disk).await;
     let found = verify(&disk);
     assert_eq!(found.verdict, Verdict::Broken, "{found:#?}");
     assert_eq!(
@@ -71,9 +79,7 @@ async fn the_record_that_tells_of_the_loss_is_taken_away_too() {
     log(&disk, &settings(), 30).await;
     let kept = checkpoint(&disk);
     delete_segments(&disk, "");
-    let ledger = open(&disk, settings());
-    until(|| ledger.end() > 30);
-    ledger.close();
+    go_on(&disk).await;
     log(&disk, &settings(), 9).await;
     assert_eq!(verify(&disk).verdict, Verdict::Broken);
     // As if it had gone by its retention.
@@ -105,10 +111,7 @@ async fn a_loss_is_told_until_it_is_on_record_and_leaves_its_trace_where_it_neve
             "{start} {found:#?}"
         );
         assert_eq!(found.epochs.len(), 2);
-        let ledger = open(&honest, settings());
-        until(|| ledger.end() > 30);
-        append(&ledger, [start]).await.unwrap();
-        ledger.close();
+        go_on(&honest).await;
     }
     let epoch = |disk| String::from_utf8(file(disk, "epoch.json")).unwrap();
     assert!(!epoch(&honest).contains("lost"), "the log itself says it");

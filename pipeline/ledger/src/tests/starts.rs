@@ -1,11 +1,14 @@
 //! What a start makes of segments that it cannot read, or not trust yet.
 
+use std::sync::Arc;
+
+use super::forge::verify;
 use super::rig::{
     AT_ONCE, append, bytes_of, id, ids, is_idle, open, paths, plain, reader, soon, take, try_open,
     until,
 };
 use crate::disk::{Fault, FaultKind, Operation, SimulatedDisk, When};
-use crate::{Settings, StartAt};
+use crate::{Settings, StartAt, Verdict, View};
 
 /// A segment for each record.
 fn narrow() -> Settings {
@@ -123,4 +126,45 @@ async fn damaged_bytes_are_kept_where_there_is_no_room_to_copy_them() {
         kept.iter().all(|path| bytes_of(&disk, path) == rotten) && kept.len() == 1,
         "{kept:?}"
     );
+}
+
+#[tokio::test]
+async fn what_a_newer_program_has_written_is_refused_by_name_and_not_touched() {
+    let disk = SimulatedDisk::new(5);
+    let ledger = open(&disk, plain());
+    drop(reader(&ledger, "splunk"));
+    append(&ledger, [0]).await.unwrap();
+    ledger.close();
+    let cursor = paths(&disk, "cursors/").remove(0);
+    let segment = paths(&disk, "segments/").remove(0);
+    for path in ["ledger.json", &cursor, &segment] {
+        let disk = disk.snapshot();
+        let mut bytes = bytes_of(&disk, path);
+        if path == segment {
+            bytes[8] = 2;
+            let crc = crc32c::crc32c(&bytes[..60]);
+            bytes[60..64].copy_from_slice(&crc.to_le_bytes());
+        } else {
+            let text = String::from_utf8(bytes).unwrap();
+            let mut json = text.lines().next().unwrap().to_owned();
+            json = json.replace("\"format\":1", "\"format\":2");
+            json = json.replace("\"version\":1", "\"version\":2");
+            let crc = crc32c::crc32c(json.as_bytes());
+            bytes = match path {
+                "ledger.json" => json.into_bytes(),
+                _ => format!("{json}\ncrc32c {crc:08x}\n").into_bytes(),
+            };
+        }
+        disk.put(path, &bytes).unwrap();
+        let before = disk.files();
+        let error = try_open(&disk, plain()).unwrap_err().to_string();
+        let says = format!("{path} is of version 2, and this program knows no version behind 1");
+        assert!(error.contains(&says), "{error}");
+        let view = View::open_on(Arc::new(disk.clone()));
+        assert!(view.unwrap_err().to_string().contains(&says));
+        let found = verify(&disk);
+        assert_eq!(found.verdict, Verdict::Incomplete, "{found:#?}");
+        assert!(found.findings[0].what.contains(&says), "{found:#?}");
+        assert_eq!(disk.files(), before, "{path}");
+    }
 }
