@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::forge::{checkpoint, file, files, keys, verify, verify_with};
-use super::rig::{AT_ONCE, append, open, reader, settings, until};
+use super::rig::{AT_ONCE, append, open, reader, settings, take, until};
 use crate::disk::{Disk, SimulatedDisk};
 use crate::{Fault, KeySource, Keys, Request, Settings, Severity, Verdict, Verification};
 
@@ -130,6 +130,35 @@ async fn what_retention_has_left_is_verified_from_the_middle() {
         found.checkpoints > 40,
         "those of deleted records too: {found:?}"
     );
+}
+
+#[tokio::test]
+async fn the_leaf_hashes_of_an_epoch_go_with_its_records_and_its_checkpoints_stay_signed() {
+    let disk = SimulatedDisk::new(1);
+    let mut settings = settings();
+    settings.retention.time = Duration::ZERO;
+    settings.retention.bytes = 0;
+    for run in 0..6 {
+        let ledger = open(&disk, settings.clone());
+        let mut exporter = reader(&ledger, "splunk_hec");
+        append(&ledger, run * 10..run * 10 + 10).await.unwrap();
+        take(&mut exporter, 10).await;
+        ledger.close();
+        let of_first = files(&disk, "tree/1-0-").len();
+        assert!(run > 0 || of_first == 1, "its records are there");
+        if run == 1 {
+            disk.delete("epoch.json").unwrap();
+        }
+    }
+    assert!(files(&disk, "tree/1-0-").is_empty());
+    assert_eq!(files(&disk, "tree/2-0-").len(), 1);
+    let found = verify(&disk);
+    assert_whole(&found);
+    assert!(
+        found.epochs.len() == 2 && found.only_signed > 0,
+        "{found:#?}"
+    );
+    assert_eq!(found.covered, found.sequences.end - found.sequences.start);
 }
 
 #[tokio::test]

@@ -215,16 +215,19 @@ impl HashFiles {
         Ok(())
     }
 
-    /// Removes files of leaves below `index`, whose records are gone. What proofs about later records need stays.
+    /// Removes files of leaves below `index`, whose records are gone, and those of the epochs before once any is gone of
+    /// this one. What proofs about later records need stays.
     ///
     /// # Errors
     /// Of the file system.
     pub fn prune(&self, index: u64) -> io::Result<()> {
         let keep_from = index / WIDTH * WIDTH / SHARD;
         for entry in self.disk.list(DIRECTORY)? {
-            if let Some(shard) = self.shard_of(&entry.name, 0)
-                && shard < keep_from
-            {
+            let is_gone = match self.shard_of(&entry.name, 0) {
+                Some(shard) => shard < keep_from,
+                None => index > 0 && is_leaves_before(&entry.name, self.epoch),
+            };
+            if is_gone {
                 self.disk.remove(&format!("{DIRECTORY}/{}", entry.name))?;
             }
         }
@@ -318,6 +321,13 @@ impl Hashes for HashFiles {
         }
         hashes.pop().ok_or_else(|| io::Error::other("no hash"))
     }
+}
+
+/// Whether a file holds leaf hashes of an epoch before this one.
+fn is_leaves_before(name: &str, epoch: u64) -> bool {
+    let mut parts = name.split('-');
+    let number = parts.next().and_then(|number| number.parse::<u64>().ok());
+    number.is_some_and(|number| number < epoch) && parts.next() == Some("0")
 }
 
 /// The hashes that stand one behind the other in `bytes`.

@@ -335,7 +335,9 @@ impl Chain {
         let size = checkpoint.size();
         let path = match self.hashes.consistency(size, newest.size()) {
             Ok(path) => path,
-            Err(_) if HashFiles::may_lack(size, self.oldest) => return Ok(false),
+            Err(_) if HashFiles::may_lack(size, self.oldest) || self.oldest > newest.size() => {
+                return Ok(false);
+            }
             Err(error) => return Err(format!("{error}: {}", cause(&error))),
         };
         let (old, new) = (checkpoint.root(), newest.root());
