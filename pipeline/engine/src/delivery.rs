@@ -77,7 +77,7 @@ pub(crate) async fn run(
 /// Tries until every record of the lease is settled, or until no further attempt is to begin.
 pub(crate) async fn deliver(destination: Arc<Destination>, lease: Lease, stop: CancellationToken) {
     let retry = destination.delivery.retry;
-    let started = Instant::now();
+    let mut started = Instant::now();
     let mut backoff = Backoff::new(retry);
     let mut owed = Owed::all(&lease);
     let mut attempts = 0;
@@ -128,14 +128,22 @@ pub(crate) async fn deliver(destination: Arc<Destination>, lease: Lease, stop: C
                 "retry_on_failure is off"
             };
             let reason = format!("gave up because {why}: {undelivered}");
-            for records in owed.0 {
+            // What is held is not the record's fault, and no letter to its reader.
+            for records in owed.give_up() {
                 refused(&destination, &lease, records, &reason, attempts, &stop).await;
             }
-            return;
+            if owed.is_empty() {
+                return;
+            }
         }
+        let next = wait(&mut backoff, &undelivered, owed.is_held(), retry.max);
         tokio::select! {
-            () = tokio::time::sleep(wait(&mut backoff, &undelivered, retry.max)) => {}
+            () = tokio::time::sleep(next) => {}
             () = stop.cancelled() => return,
+        }
+        if owed.is_held() {
+            // Time on hold counts for nothing: once someone has mended the settings the records get all of theirs.
+            started = Instant::now();
         }
     }
 }
@@ -158,22 +166,44 @@ async fn attempt(destination: &Destination, batch: &Batch) -> Result<(), Undeliv
 }
 
 /// The longest of what the back-off says and what the destination asked for; a held destination is probed slowly.
-fn wait(backoff: &mut Backoff, undelivered: &Undelivered, slow: Duration) -> Duration {
+fn wait(
+    backoff: &mut Backoff,
+    undelivered: &Undelivered,
+    is_held: bool,
+    slow: Duration,
+) -> Duration {
     let next = backoff.next();
-    let is_held = undelivered
-        .verdicts
-        .iter()
-        .all(|(_, v)| matches!(v, Verdict::Hold(_) | Verdict::Refused(_)));
     let next = if is_held { next.max(slow) } else { next };
     undelivered.delay().map_or(next, |asked| next.max(asked))
 }
 
 /// The records of a lease that are not settled yet.
-struct Owed(Vec<Range<u32>>);
+struct Owed(Vec<Piece>);
+
+/// Some of them.
+struct Piece {
+    records: Range<u32>,
+    /// The destination refuses us, not the records.
+    is_held: bool,
+}
 
 impl Owed {
     fn all(lease: &Lease) -> Self {
-        Self(std::iter::once(0..lease.batch.len() as u32).collect())
+        Self(vec![Piece {
+            records: 0..lease.batch.len() as u32,
+            is_held: false,
+        }])
+    }
+
+    /// Whether nothing but our settings stands between the records and the destination.
+    fn is_held(&self) -> bool {
+        self.0.iter().all(|piece| piece.is_held)
+    }
+
+    /// Takes out the records that are not held.
+    fn give_up(&mut self) -> Vec<Range<u32>> {
+        let given_up = self.0.extract_if(.., |piece| !piece.is_held);
+        given_up.map(|piece| piece.records).collect()
     }
 
     fn is_empty(&self) -> bool {
@@ -181,20 +211,20 @@ impl Owed {
     }
 
     fn records(&self) -> usize {
-        self.0.iter().map(ExactSizeIterator::len).sum()
+        self.0.iter().map(|piece| piece.records.len()).sum()
     }
 
     /// The owed records as a batch.
     fn batch(&self, lease: &Lease) -> Arc<Batch> {
         if let [only] = self.0.as_slice()
-            && only.len() == lease.batch.len()
+            && only.records.len() == lease.batch.len()
         {
             return lease.batch.clone();
         }
-        let mut parts = self
-            .0
-            .iter()
-            .map(|r| lease.batch.slice(r.start as usize..r.end as usize));
+        let mut parts = self.0.iter().map(|piece| {
+            let (start, end) = (piece.records.start, piece.records.end);
+            lease.batch.slice(start as usize..end as usize)
+        });
         let mut batch = parts
             .next()
             .unwrap_or_else(|| Batch::new(lease.batch.signal()));
@@ -217,7 +247,7 @@ impl Owed {
         let health = &destination.health;
         let mut still = Vec::new();
         let mut base = 0;
-        for range in &self.0 {
+        for Piece { records: range, .. } in &self.0 {
             let len = range.end - range.start;
             let mut at = 0;
             for (verdict_range, verdict) in verdicts {
@@ -233,7 +263,10 @@ impl Owed {
                     Verdict::Refused(reason) => {
                         refused(destination, lease, records, reason, attempts, stop).await;
                     }
-                    Verdict::Retry(_) | Verdict::Hold(_) => still.push(records),
+                    Verdict::Retry(_) | Verdict::Hold(_) => still.push(Piece {
+                        records,
+                        is_held: matches!(verdict, Verdict::Hold(_)),
+                    }),
                 }
                 at = end;
             }

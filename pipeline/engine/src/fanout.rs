@@ -10,7 +10,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::accept;
 use crate::path::Path;
-use crate::sink;
+use crate::sink::{self, Sink};
 
 /// A sender hears something within this long. Delivery goes on behind a "try again", so a sender that does so sends
 /// duplicates, which `dedupe` takes out.
@@ -59,6 +59,7 @@ impl Consume for Fanout {
             // Before the copies: one event has one id in every pipeline.
             accept::assign_ids(&mut batch);
             let deadline = Instant::now() + ANSWER_WITHIN;
+            let is_kept = paths.iter().any(|p| matches!(p.sink, Sink::Ledger(_)));
             let mut prepared = Vec::with_capacity(paths.len());
             let mut batch = Some(batch);
             for (i, path) in paths.iter().enumerate() {
@@ -100,8 +101,12 @@ impl Consume for Fanout {
                 Ok(result) => result,
                 Err(_) => {
                     let later = Verdict::Retry(After::Delay(Duration::from_secs(5)));
-                    Err(Undelivered::all(records, later)
-                        .because("the exporters have not taken the records yet"))
+                    let why = if is_kept {
+                        "the ledger's disk has not taken the records yet"
+                    } else {
+                        "the exporters have not taken the records yet"
+                    };
+                    Err(Undelivered::all(records, later).because(why))
                 }
             }
         })

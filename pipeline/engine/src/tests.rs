@@ -349,6 +349,72 @@ async fn retry_off_refuses_at_the_first_failure() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_record_that_is_held_is_never_refused_whatever_the_retry_settings_say() {
+    let hold = || always(Verdict::Hold("401".into()));
+    for retry in [
+        Retry {
+            enabled: false,
+            ..PLAIN
+        },
+        Retry {
+            max_elapsed: Some(Duration::from_secs(10)),
+            ..PLAIN
+        },
+    ] {
+        let rig = Rig::new(vec![], vec![scripted([hold(), hold(), hold()])], retry);
+        let path = rig.path.clone();
+        tokio::spawn(async move { Fanout::new(vec![path]).consume(batch([1])).await });
+        tokio::time::sleep(Duration::from_secs(179)).await;
+        assert_eq!(rig.health[0].state(), State::Held("401".into()));
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        assert_eq!((rig.health[0].sent(), rig.health[0].refused()), (1, 0));
+        let at: Vec<_> = rig.attempts(0).iter().map(|(at, _)| at.as_secs()).collect();
+        assert_eq!(at, [0, 60, 120, 180], "it is probed slowly");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn giving_up_on_some_records_of_a_request_keeps_the_held_ones() {
+    let mixed: Answer = Box::new(|_| {
+        Err(Undelivered {
+            verdicts: vec![
+                (0..1, Verdict::Hold("404".into())),
+                (1..3, Verdict::Retry(After::Backoff)),
+                (3..4, Verdict::Hold("404".into())),
+            ],
+            source: None,
+        })
+    });
+    let off = Retry {
+        enabled: false,
+        ..PLAIN
+    };
+    let rig = Rig::new(vec![], vec![scripted([mixed])], off);
+    let path = rig.path.clone();
+    tokio::spawn(async move { Fanout::new(vec![path]).consume(batch(0..5)).await });
+    tokio::time::sleep(Duration::from_secs(70)).await;
+    assert_eq!(rig.attempts(0)[1].1, [0, 3]);
+    assert_eq!((rig.health[0].sent(), rig.health[0].refused()), (3, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn time_on_hold_does_not_count_as_time_of_trying() {
+    let retry = Retry {
+        max_elapsed: Some(Duration::from_secs(10)),
+        ..PLAIN
+    };
+    let script = [
+        always(Verdict::Hold("403".into())),
+        always(Verdict::Retry(After::Backoff)),
+    ];
+    let rig = Rig::new(vec![], vec![scripted(script)], retry);
+    let path = rig.path.clone();
+    tokio::spawn(async move { Fanout::new(vec![path]).consume(batch([1])).await });
+    tokio::time::sleep(Duration::from_secs(100)).await;
+    assert_eq!((rig.health[0].sent(), rig.health[0].refused()), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_signal_without_a_pipeline_is_refused_and_not_swallowed() {
     let rig = Rig::new(vec![], vec![scripted([])], PLAIN);
     let spans = Batch::decode_json(

@@ -157,6 +157,23 @@ async fn a_disk_that_fails_is_told_to_the_sender_and_once_it_is_mended_the_sende
     );
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_sender_whom_a_hung_disk_keeps_waiting_is_told_that_it_is_the_disk() {
+    let graph = graph(vec![(vec![], vec![Arc::new(scripted([]))])]);
+    let (open, gate) = std::sync::mpsc::channel::<()>();
+    let gate = Mutex::new(gate);
+    graph.disk.watch(move |operation, path| {
+        if operation == Operation::Sync && path.starts_with("segments/") {
+            // Until the other end is gone.
+            let _ = gate.lock().recv();
+        }
+    });
+    let answer = graph.send(batch([1])).await.unwrap_err();
+    assert!(answer.is_retryable());
+    assert!(answer.to_string().contains("the ledger's disk"), "{answer}");
+    drop(open);
+}
+
 /// Refuses batches with this id.
 struct Refuses(i64);
 
