@@ -210,7 +210,7 @@ impl Rig {
     }
 
     fn plan(&self, file: &str) -> Plan {
-        let file = file.replace('W', &format!("world: {}", self.name));
+        let file = file.replace("{W,", &format!("{{world: {},", self.name));
         let text = format!(
             "{file}\n  drain_timeout: 200ms\n  ledger: {}\n",
             self.ledger
@@ -485,6 +485,7 @@ async fn an_exporter_that_hangs_is_replaced_when_its_time_is_over() {
 async fn an_exporter_that_was_replaced_is_closed_once_nobody_uses_it() {
     let mut rig = Rig::on_disk("closed", &file(1, &[("b", "tag: old")]));
     rig.send(1).await;
+    rig.has("old", [1]).await;
     rig.reload(&file(1, &[("b", "tag: new")])).unwrap();
     let deadline = std::time::Instant::now() + Duration::from_secs(30);
     while rig.world.closed.lock().is_empty() {
