@@ -7,10 +7,12 @@ use std::sync::Arc;
 use sluice_component::{BuildError, Reserve};
 use sluice_config::{FsyncRule, IntegrityRule, LedgerBlock, OnFullRule};
 use sluice_ledger::{Fsync, Integrity, Ledger, OnFull, Settings};
+use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use crate::graph::StartError;
-use crate::replay::{Control, Progress};
+use crate::progress::Progress;
+use crate::replay::Control;
 
 /// Where a ledger lies unless the file says otherwise.
 pub const DEFAULT_DIRECTORY: &str = "sluice-ledger";
@@ -121,30 +123,42 @@ pub(crate) fn remember(ledger: &Ledger, stages: &[(Arc<str>, Arc<dyn Reserve>)])
     }
 }
 
-/// Sends the dead letters again that someone marked while no process ran.
+/// Sends the dead letters again that someone marked while no process ran, those of each exporter at its own pace.
 pub(crate) async fn retry_wanted(control: Control) {
     let Some(ledger) = control.ledger.clone() else {
         return;
     };
-    for exporter in control.exporters() {
+    let mut works = JoinSet::new();
+    // Also of exporters that are configured no longer: whoever marked the letters must hear of it.
+    for exporter in ledger.dead_letters().counts().into_keys() {
         let wanted = ledger.dead_letters().wanted(&exporter);
-        if wanted.is_empty() {
-            continue;
+        if !wanted.is_empty() {
+            works.spawn(retry_of(control.clone(), exporter, wanted));
         }
-        let (letters, progress) = (wanted.len(), Arc::new(Progress::default()));
-        let stop = control.stop.clone();
-        match control
-            .retry(&exporter, wanted, progress.clone(), stop)
-            .await
-        {
-            Ok(()) => info!(
-                exporter,
-                letters,
-                delivered = progress.delivered(),
-                refused = progress.refused(),
-                "dead letters were sent again"
-            ),
-            Err(error) => warn!(exporter, %error, "dead letters cannot be sent again"),
-        }
+    }
+    while works.join_next().await.is_some() {}
+}
+
+async fn retry_of(control: Control, exporter: Arc<str>, wanted: Vec<u64>) {
+    let (letters, progress) = (wanted.len(), Arc::new(Progress::default()));
+    let stop = control.stop.clone();
+    let result = control
+        .retry(&exporter, wanted, progress.clone(), stop)
+        .await;
+    for reason in progress.reasons() {
+        warn!(%exporter, "not all dead letters were sent again: {reason}");
+    }
+    match result {
+        Ok(()) => info!(
+            %exporter,
+            letters,
+            delivered = progress.delivered(),
+            refused = progress.refused(),
+            withheld = progress.withheld(),
+            skipped = progress.skipped(),
+            unsent = progress.unsent(),
+            "dead letters were sent again"
+        ),
+        Err(error) => warn!(%exporter, %error, "dead letters cannot be sent again"),
     }
 }

@@ -16,9 +16,12 @@ mod graph;
 mod health;
 mod lane;
 mod ledger;
+mod outside;
 mod pace;
 mod path;
+mod progress;
 mod replay;
+mod retry;
 mod sink;
 
 #[cfg(test)]
@@ -27,4 +30,6 @@ mod tests;
 pub use graph::{Options, Running, StartError, start, start_idle};
 pub use health::{Health, State};
 pub use ledger::{DEFAULT_DIRECTORY, settings as ledger_settings};
-pub use replay::{Control, MARK as REPLAY_MARK, Progress, Replay, ReplayError};
+pub use outside::MARK as REPLAY_MARK;
+pub use progress::Progress;
+pub use replay::{Control, Replay, ReplayError};

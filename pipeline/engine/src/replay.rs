@@ -1,29 +1,28 @@
-//! Records from the ledger once more to one exporter: a replay of what was delivered, or a retry of dead letters. They
-//! move no cursor, are marked, and pass today's redaction again.
+//! What an operator can have a running graph do; and records of the ledger once more to one exporter.
 
 use std::collections::BTreeMap;
+use std::io;
+use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use sluice_batch::{Batch, Record, Value};
-use sluice_component::{BoxError, BoxFuture, Stage};
-use sluice_ledger::{Entry, Lease, Ledger, Lender, Outcome, Refusal};
+use sluice_batch::{Batch, Record};
+use sluice_ledger::{Entry, Ledger};
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::build::Nodes;
-use crate::delivery::{self, Destination};
+use crate::delivery::Destination;
 use crate::health::Health;
+use crate::outside::Outside;
 use crate::path::Path;
+use crate::progress::Progress;
 
-/// The attribute that marks a record that was sent again by someone's order.
-pub const MARK: &str = "sluice.replayed";
-
-/// Records in one lease of a replay.
-const RECORDS: usize = 1000;
+/// Told to stop, attempts under way get this long to end. What they have not settled then was not delivered.
+const MOMENT: Duration = Duration::from_secs(1);
 
 /// Which records go where.
 pub struct Replay {
@@ -51,42 +50,7 @@ impl std::fmt::Debug for Replay {
     }
 }
 
-/// How far a replay or a retry has come.
-#[derive(Debug, Default)]
-pub struct Progress {
-    matched: AtomicU64,
-    delivered: AtomicU64,
-    refused: AtomicU64,
-    lost: AtomicU64,
-}
-
-impl Progress {
-    /// Records that are to be sent, as far as is known: times the exporter's destinations.
-    #[must_use]
-    pub fn matched(&self) -> u64 {
-        self.matched.load(Ordering::Relaxed)
-    }
-
-    /// Records that the destination took.
-    #[must_use]
-    pub fn delivered(&self) -> u64 {
-        self.delivered.load(Ordering::Relaxed)
-    }
-
-    /// Records that it refused for good: they are dead letters.
-    #[must_use]
-    pub fn refused(&self) -> u64 {
-        self.refused.load(Ordering::Relaxed)
-    }
-
-    /// Records in the range that are damaged.
-    #[must_use]
-    pub fn lost(&self) -> u64 {
-        self.lost.load(Ordering::Relaxed)
-    }
-}
-
-/// Why nothing was sent again.
+/// Why nothing was sent again, or not all.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
     /// No such exporter.
@@ -102,7 +66,7 @@ pub enum ReplayError {
     NoLedger,
     /// The ledger cannot be read.
     #[error("the ledger cannot be read: {0}")]
-    Io(#[from] std::io::Error),
+    Io(#[from] io::Error),
 }
 
 /// A destination at the end of a pipeline.
@@ -167,11 +131,12 @@ impl Control {
         names
     }
 
-    /// Sends records of the ledger once more to an exporter, those of the pipelines that end in it. Ends when each is
-    /// delivered or refused for good, or at `stop`; what is not sent by then is not sent.
+    /// Sends records of the ledger once more to an exporter, those of the pipelines that end in it: to each of its
+    /// destinations at its own pace, so that one that is dead delays no other. Ends when each record is settled, or at
+    /// `stop`; what is not sent by then is only counted, as far as a moment allows.
     ///
     /// # Errors
-    /// Nothing was sent.
+    /// Nothing was sent, or the ledger could not be read to the end.
     pub async fn replay(
         &self,
         replay: Replay,
@@ -179,140 +144,63 @@ impl Control {
         stop: CancellationToken,
     ) -> Result<(), ReplayError> {
         let ledger = self.ledger.clone().ok_or(ReplayError::NoLedger)?;
-        let ends = self.ends_of(&replay.exporter)?;
-        let (from, to, rate, dry_run) = (replay.from, replay.to, replay.rate, replay.dry_run);
-        let paths: Vec<Arc<Path>> = ends.iter().map(|(path, _)| path.clone()).collect();
-        let counts = progress.clone();
-        // Read on a thread of its own, a few batches ahead.
-        let (send, mut receive) = mpsc::channel::<(Arc<str>, Vec<u64>, Batch)>(4);
-        let reading = tokio::task::spawn_blocking(move || -> std::io::Result<()> {
-            let view = ledger.view();
-            // A record without an event time goes by when it was accepted.
-            let first = view
-                .segments()
-                .iter()
-                .find(|s| s.times.1 >= from || s.times.0 == 0)
-                .map(|s| s.first);
-            let Some(first) = first else { return Ok(()) };
-            for entry in view.entries(first) {
-                let frame = match entry? {
-                    Entry::Lost(range) => {
-                        counts
-                            .lost
-                            .fetch_add(range.end - range.start, Ordering::Relaxed);
-                        continue;
-                    }
-                    Entry::Frame(frame) => frame,
-                };
-                let Some(path) = paths.iter().find(|p| *p.name == *frame.pipeline) else {
-                    continue;
-                };
-                let has_all_times = frame.head.from > 0;
-                if has_all_times && (frame.head.to < from || frame.head.from >= to) {
-                    continue;
-                }
-                let batch = frame.batch()?;
-                // Of a frame with erased records only the others have a place in the batch.
-                let numbers: Vec<u64> = frame.sequences()?.into_iter().flatten().collect();
-                let wanted = batch.records().map(|record| {
-                    let time = record.event_time();
-                    let time = if time == 0 { frame.head.accepted } else { time };
-                    (from..to).contains(&time) && (replay.wanted)(record)
-                });
-                for run in runs(wanted.collect()) {
-                    let part = batch.slice(run.clone());
-                    let sequences = numbers[run].to_vec();
-                    if send
-                        .blocking_send((path.name.clone(), sequences, part))
-                        .is_err()
-                    {
-                        return Ok(());
-                    }
-                }
-            }
-            Ok(())
-        });
-        let begun = Instant::now();
-        let mut sent = 0_u64;
-        while let Some((pipeline, sequences, batch)) = receive.recv().await {
-            if stop.is_cancelled() || self.stop.is_cancelled() {
-                break;
-            }
-            for (path, destination) in ends.iter().filter(|(path, _)| path.name == pipeline) {
-                progress
-                    .matched
-                    .fetch_add(batch.len() as u64, Ordering::Relaxed);
-                if dry_run {
-                    continue;
-                }
-                let sequences = sequences.clone();
-                self.send(
-                    path,
-                    destination,
-                    sequences,
-                    batch.clone(),
-                    &progress,
-                    &stop,
-                    false,
-                )
-                .await;
-            }
-            sent += batch.len() as u64;
-            if rate > 0 && !dry_run {
-                let due = Duration::from_secs_f64(sent as f64 / f64::from(rate));
-                tokio::select! {
-                    () = tokio::time::sleep_until(begun + due) => {}
-                    () = stop.cancelled() => break,
-                    () = self.stop.cancelled() => break,
-                }
-            }
+        let mut destinations: BTreeMap<String, (Arc<Destination>, Vec<Arc<Path>>)> =
+            BTreeMap::new();
+        for (path, destination) in self.ends_of(&replay.exporter)? {
+            let name = destination.name.clone();
+            let (_, paths) = destinations
+                .entry(name)
+                .or_insert_with(|| (destination, Vec::new()));
+            paths.push(path);
         }
-        drop(receive);
-        reading.await.map_err(std::io::Error::other)??;
-        Ok(())
+        let (replay, own) = (Arc::new(replay), CancellationToken::new());
+        let mut works = JoinSet::new();
+        for (destination, paths) in destinations.into_values() {
+            let outside = Outside::new(ledger.clone(), destination, progress.clone(), own.clone());
+            works.spawn(replay_to(outside, paths, replay.clone()));
+        }
+        let ended = self.all(works, &own, &stop).await;
+        if ended.is_cut_short {
+            progress.cut_short();
+        }
+        ended.result
     }
 
-    /// Sends dead letters of an exporter once more. Those that are taken are letters no more.
-    ///
-    /// # Errors
-    /// Nothing was sent.
-    pub async fn retry(
+    /// Waits for all of them, and once it is told to stop no longer than a moment. `own` is how they hear of it.
+    pub(crate) async fn all(
         &self,
-        exporter: &str,
-        sequences: Vec<u64>,
-        progress: Arc<Progress>,
-        stop: CancellationToken,
-    ) -> Result<(), ReplayError> {
-        let ledger = self.ledger.clone().ok_or(ReplayError::NoLedger)?;
-        let ends = self.ends_of(exporter)?;
-        for sequence in sequences {
-            if stop.is_cancelled() || self.stop.is_cancelled() {
-                break;
+        mut works: JoinSet<Result<(), ReplayError>>,
+        own: &CancellationToken,
+        stop: &CancellationToken,
+    ) -> Ended {
+        let mut ended = Ended {
+            result: Ok(()),
+            is_cut_short: false,
+        };
+        let over = async {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = self.stop.cancelled() => {}
             }
-            let (ledger, name) = (ledger.clone(), exporter.to_owned());
-            let letter =
-                tokio::task::spawn_blocking(move || ledger.dead_letters().letter(&name, sequence));
-            let letter = letter.await.map_err(std::io::Error::other)??;
-            let Some((path, destination)) = ends
-                .iter()
-                .find(|(path, d)| *path.name == *letter.pipeline && d.name == exporter)
-            else {
-                continue;
+            own.cancel();
+            tokio::time::sleep(MOMENT).await;
+        };
+        tokio::pin!(over);
+        loop {
+            let result = tokio::select! {
+                result = works.join_next() => result,
+                () = &mut over => {
+                    ended.is_cut_short = true;
+                    works.shutdown().await;
+                    return ended;
+                }
             };
-            progress.matched.fetch_add(1, Ordering::Relaxed);
-            let batch = letter.batch()?;
-            self.send(
-                path,
-                destination,
-                vec![sequence],
-                batch,
-                &progress,
-                &stop,
-                true,
-            )
-            .await;
+            let Some(result) = result else {
+                return ended;
+            };
+            let result = result.map_err(io::Error::other);
+            ended.result = ended.result.and(result.map_err(Into::into).flatten());
         }
-        Ok(())
     }
 
     /// The destinations that an exporter's id means, each with its pipelines.
@@ -337,88 +225,122 @@ impl Control {
         }
         Ok(ends)
     }
-
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "what one delivery outside the log needs"
-    )]
-    async fn send(
-        &self,
-        path: &Path,
-        destination: &Arc<Destination>,
-        sequences: Vec<u64>,
-        batch: Batch,
-        progress: &Arc<Progress>,
-        stop: &CancellationToken,
-        is_letter: bool,
-    ) {
-        let Some(ledger) = self.ledger.clone() else {
-            return;
-        };
-        let Some((batch, kept)) = again(path, batch) else {
-            progress
-                .refused
-                .fetch_add(sequences.len() as u64, Ordering::Relaxed);
-            return;
-        };
-        let sequences: Vec<u64> = kept
-            .into_iter()
-            .filter_map(|i| sequences.get(i).copied())
-            .collect();
-        let lender = Arc::new(Outside {
-            ledger,
-            pipeline: path.name.clone(),
-            exporter: destination.name.as_str().into(),
-            progress: progress.clone(),
-            is_letter,
-        });
-        let mut at = 0;
-        while at < sequences.len() {
-            let end = sequences.len().min(at + RECORDS);
-            let runs = sequences[at..end].iter().map(|s| *s..*s + 1).collect();
-            let part = if end - at == batch.len() {
-                batch.clone()
-            } else {
-                batch.slice(at..end)
-            };
-            let lease = Lease::new(lender.clone(), runs, Arc::new(part));
-            delivery::deliver(destination.clone(), lease, stop.clone()).await;
-            at = end;
-        }
-    }
 }
 
-/// Marks records and hides what today's rules hide; with the positions of those that are left. `None` when a rule could
-/// not be applied: then nothing is sent.
-fn again(path: &Path, mut batch: Batch) -> Option<(Batch, Vec<usize>)> {
-    const PLACE: &str = "sluice.replay.place";
-    for i in 0..batch.len() {
-        let mut record = batch.record_mut(i);
-        record.set(MARK, Value::Bool(true));
-        record.set(PLACE, Value::Int(i as i64));
-    }
-    for stage in &path.stages {
-        if let Stage::Transform(step) = stage
-            && step.applies_on_replay()
-            && step.apply(&mut batch).is_err()
-        {
-            return None;
+/// How pieces of work ended.
+pub(crate) struct Ended {
+    pub(crate) result: Result<(), ReplayError>,
+    /// Some were abandoned.
+    pub(crate) is_cut_short: bool,
+}
+
+/// Sends one destination what is wanted of its pipelines.
+async fn replay_to(
+    outside: Outside,
+    paths: Vec<Arc<Path>>,
+    replay: Arc<Replay>,
+) -> Result<(), ReplayError> {
+    let mut outside = outside.with_at_most(replay.rate as usize);
+    let (progress, stop) = (outside.progress.clone(), outside.stop.clone());
+    // Read on a thread of its own, a few batches ahead.
+    let (send, mut receive) = mpsc::channel(4);
+    let (ledger, counts, order) = (outside.ledger.clone(), progress.clone(), replay.clone());
+    let reading =
+        tokio::task::spawn_blocking(move || read(&ledger, &order, &paths, &counts, &send));
+    let begun = Instant::now();
+    let mut sent = 0_u64;
+    while let Some(part) = receive.recv().await {
+        let Part {
+            path,
+            sequences,
+            batch,
+        } = part;
+        progress.count_matched(batch.len());
+        if replay.dry_run || stop.is_cancelled() {
+            continue;
+        }
+        sent += batch.len() as u64;
+        outside.add(&path, sequences, batch).await;
+        if replay.rate > 0 {
+            let due = Duration::from_secs_f64(sent as f64 / f64::from(replay.rate));
+            tokio::select! {
+                () = tokio::time::sleep_until(begun + due) => {}
+                () = stop.cancelled() => {}
+            }
         }
     }
-    let mut kept = Vec::with_capacity(batch.len());
-    for i in 0..batch.len() {
-        let mut record = batch.record_mut(i);
-        if let Some(Value::Int(place)) = record.as_record().get(PLACE) {
-            kept.push(place as usize);
-        }
-        record.remove(PLACE);
+    reading.await.map_err(io::Error::other)??;
+    if !stop.is_cancelled() {
+        outside.finish().await;
     }
-    Some((batch, kept))
+    Ok(())
+}
+
+/// Records of one pipeline.
+struct Part {
+    path: Arc<Path>,
+    sequences: Vec<u64>,
+    batch: Batch,
+}
+
+/// Reads what is wanted, until nobody listens any more.
+fn read(
+    ledger: &Ledger,
+    replay: &Replay,
+    paths: &[Arc<Path>],
+    progress: &Progress,
+    send: &mpsc::Sender<Part>,
+) -> io::Result<()> {
+    let (from, to) = (replay.from, replay.to);
+    let view = ledger.view();
+    // A record without an event time goes by when it was accepted.
+    let mut segments = view.segments().iter();
+    let first = segments.find(|s| s.times.1 >= from || s.times.0 == 0);
+    let Some(first) = first.map(|s| s.first) else {
+        return Ok(());
+    };
+    let mut lost = 0;
+    for entry in view.entries(first) {
+        let frame = match entry? {
+            Entry::Lost(range) => {
+                lost += range.end - range.start;
+                progress.has_lost(lost);
+                continue;
+            }
+            Entry::Frame(frame) => frame,
+        };
+        let Some(path) = paths.iter().find(|p| *p.name == *frame.pipeline) else {
+            continue;
+        };
+        let has_all_times = frame.head.from > 0;
+        if has_all_times && (frame.head.to < from || frame.head.from >= to) {
+            continue;
+        }
+        let batch = frame.batch()?;
+        // Of a frame with erased records only the others have a place in the batch.
+        let numbers: Vec<u64> = frame.sequences()?.into_iter().flatten().collect();
+        let wanted = batch.records().map(|record| {
+            let time = record.event_time();
+            let time = if time == 0 { frame.head.accepted } else { time };
+            (from..to).contains(&time) && (replay.wanted)(record)
+        });
+        for run in runs(wanted.collect()) {
+            let part = Part {
+                path: path.clone(),
+                sequences: numbers[run.clone()].to_vec(),
+                batch: batch.slice(run),
+            };
+            if send.blocking_send(part).is_err() {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The wanted records as runs of positions.
-fn runs(wanted: Vec<bool>) -> Vec<std::ops::Range<usize>> {
-    let mut runs: Vec<std::ops::Range<usize>> = Vec::new();
+fn runs(wanted: Vec<bool>) -> Vec<Range<usize>> {
+    let mut runs: Vec<Range<usize>> = Vec::new();
     for (i, wanted) in wanted.into_iter().enumerate() {
         match runs.last_mut() {
             Some(last) if wanted && last.end == i => last.end = i + 1,
@@ -427,43 +349,4 @@ fn runs(wanted: Vec<bool>) -> Vec<std::ops::Range<usize>> {
         }
     }
     runs
-}
-
-/// Settles records that were sent outside the log's order: no cursor moves.
-struct Outside {
-    ledger: Ledger,
-    pipeline: Arc<str>,
-    exporter: Arc<str>,
-    progress: Arc<Progress>,
-    is_letter: bool,
-}
-
-impl Lender for Outside {
-    fn delivered(&self, sequences: std::ops::Range<u64>) {
-        let count = sequences.end - sequences.start;
-        self.progress.delivered.fetch_add(count, Ordering::Relaxed);
-        if self.is_letter {
-            let sequences: Vec<u64> = sequences.collect();
-            let letters = self.ledger.dead_letters();
-            if let Err(error) = letters.resolve(&self.exporter, &sequences, Outcome::Delivered) {
-                tracing::error!(exporter = %self.exporter, %error, "a dead letter was delivered and cannot be removed");
-            }
-        }
-    }
-
-    fn refused(&self, refusal: Refusal) -> BoxFuture<'_, Result<(), BoxError>> {
-        let (ledger, pipeline, exporter) = (
-            self.ledger.clone(),
-            self.pipeline.clone(),
-            self.exporter.clone(),
-        );
-        let progress = self.progress.clone();
-        Box::pin(async move {
-            let count = refusal.sequences.len() as u64;
-            tokio::task::spawn_blocking(move || ledger.put_letters(&pipeline, &exporter, &refusal))
-                .await??;
-            progress.refused.fetch_add(count, Ordering::Relaxed);
-            Ok(())
-        })
-    }
 }

@@ -2,6 +2,7 @@
 
 mod on_disk;
 mod reload;
+mod replay;
 
 use std::collections::VecDeque;
 use std::sync::Arc;

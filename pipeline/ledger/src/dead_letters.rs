@@ -192,6 +192,13 @@ impl DeadLetters {
         .unwrap_or_else(|| Err(not_there()))
     }
 
+    /// The attempts of a record that has a letter already.
+    pub(crate) fn attempts(&self, exporter: &str, sequence: u64) -> u32 {
+        let has_one = self.has_all(exporter, &[sequence]);
+        let letter = has_one.then(|| self.letter(exporter, sequence));
+        letter.and_then(Result::ok).map_or(0, |l| l.attempts)
+    }
+
     /// Stores letters, all durable when it returns. `batch` holds their records in the order of `letters`.
     ///
     /// # Errors

@@ -305,7 +305,10 @@ pub(crate) fn put_letters(
             exporter: exporter.to_string(),
             signal: refusal.batch.signal().name().to_owned(),
             reason: refusal.reason.clone(),
-            attempts: refusal.attempts,
+            // A letter that is sent again and refused again is the same letter.
+            attempts: refusal
+                .attempts
+                .saturating_add(inner.dead_letters.attempts(exporter, *sequence)),
             refused_at: inner.clock.now(),
             payload: Vec::new(),
         })

@@ -1,4 +1,4 @@
-//! Delivery from the ledger: what senders hear, what each exporter gets, and what is sent again on order.
+//! Delivery from the ledger: what senders hear, and what each exporter gets.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,6 @@ use sluice_batch::{Batch, Signal, Value};
 use sluice_component::{Consume as _, Delivery, Stage, Transform, Undelivered, Verdict};
 use sluice_ledger::disk::{Fault, FaultKind, Operation, SimulatedDisk, When};
 use sluice_ledger::{Integrity, Ledger, Settings};
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::{PLAIN, Scripted, always, batch, scripted};
@@ -18,16 +17,16 @@ use crate::fanout::Fanout;
 use crate::health::Health;
 use crate::pace::Pace;
 use crate::path::Path;
-use crate::replay::{Control, MARK, Progress, Replay};
+use crate::replay::Control;
 use crate::sink::Sink;
 
 /// Pipelines `logs/0`, `logs/1` … on one ledger, each with its stages and exporters, running until dropped.
-struct Graph {
+pub(super) struct Graph {
     disk: SimulatedDisk,
-    ledger: Ledger,
+    pub(super) ledger: Ledger,
     paths: Vec<Arc<Path>>,
-    control: Control,
-    stop: Stop,
+    pub(super) control: Control,
+    pub(super) stop: Stop,
 }
 
 impl Drop for Graph {
@@ -37,7 +36,15 @@ impl Drop for Graph {
     }
 }
 
-fn graph(pipelines: Vec<(Vec<Stage>, Vec<Arc<Scripted>>)>) -> Graph {
+pub(super) fn graph(pipelines: Vec<(Vec<Stage>, Vec<Arc<Scripted>>)>) -> Graph {
+    named(pipelines, |i, j| format!("fake/{i}{j}"))
+}
+
+/// With names of one's own for the exporters, by pipeline and place.
+pub(super) fn named(
+    pipelines: Vec<(Vec<Stage>, Vec<Arc<Scripted>>)>,
+    name: impl Fn(usize, usize) -> String,
+) -> Graph {
     let disk = SimulatedDisk::new(1);
     let settings = Settings {
         integrity: Integrity::Off,
@@ -55,7 +62,7 @@ fn graph(pipelines: Vec<(Vec<Stage>, Vec<Arc<Scripted>>)>) -> Graph {
         });
         for (j, exporter) in exporters.into_iter().enumerate() {
             let destination = Arc::new(Destination {
-                name: format!("fake/{i}{j}"),
+                name: name(i, j),
                 exporter,
                 delivery: Delivery {
                     retry: PLAIN,
@@ -92,14 +99,14 @@ fn graph(pipelines: Vec<(Vec<Stage>, Vec<Arc<Scripted>>)>) -> Graph {
 }
 
 impl Graph {
-    async fn send(&self, batch: Batch) -> Result<(), Undelivered> {
+    pub(super) async fn send(&self, batch: Batch) -> Result<(), Undelivered> {
         let paths = self.paths.clone();
         Fanout::new(paths).consume(batch).await
     }
 }
 
 /// Waits until an exporter was given so many records, and names them in order: several leases are under way at once.
-async fn given(exporter: &Scripted, records: usize) -> Vec<i64> {
+pub(super) async fn given(exporter: &Scripted, records: usize) -> Vec<i64> {
     let deadline = std::time::Instant::now() + Duration::from_secs(30);
     loop {
         let mut ids: Vec<i64> = exporter
@@ -175,7 +182,7 @@ async fn a_sender_whom_a_hung_disk_keeps_waiting_is_told_that_it_is_the_disk() {
 }
 
 /// Refuses batches with this id.
-struct Refuses(i64);
+pub(super) struct Refuses(pub(super) i64);
 
 impl Transform for Refuses {
     fn apply(&self, batch: &mut Batch) -> Result<(), Undelivered> {
@@ -202,129 +209,4 @@ async fn a_request_that_feeds_two_pipelines_is_in_both_or_in_none() {
     graph.send(batch([2])).await.unwrap();
     assert_eq!(given(&first, 2).await, [1, 2]);
     assert_eq!(given(&second, 2).await, [1, 2]);
-}
-
-/// Masks `secret`, and is applied again on replay.
-struct Masks(Arc<Mutex<bool>>);
-
-impl Transform for Masks {
-    fn apply(&self, batch: &mut Batch) -> Result<(), Undelivered> {
-        for i in 0..batch.len() {
-            if *self.0.lock() && batch.record(i).get("secret").is_some() {
-                batch.record_mut(i).set("secret", Value::Str("****"));
-            }
-        }
-        Ok(())
-    }
-
-    fn applies_on_replay(&self) -> bool {
-        true
-    }
-}
-
-/// What the exporter saw of each record: its id, its mark, its secret.
-type Seen = Arc<Mutex<Vec<(i64, bool, Option<String>)>>>;
-
-fn looking(seen: &Seen, times: usize) -> Scripted {
-    scripted((0..times).map(|_| {
-        let seen = seen.clone();
-        Box::new(move |batch: &Batch| {
-            for record in batch.records() {
-                let Some(Value::Int(id)) = record.get("id") else {
-                    continue;
-                };
-                let secret = record.get("secret").map(|v| v.to_text().into_owned());
-                seen.lock().push((id, record.get(MARK).is_some(), secret));
-            }
-            Ok(())
-        }) as super::Answer
-    }))
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_replay_is_marked_passes_todays_redaction_and_moves_no_cursor() {
-    let (seen, rule) = (Seen::default(), Arc::new(Mutex::new(false)));
-    let exporter = Arc::new(looking(&seen, 20));
-    let stage = Stage::Transform(Arc::new(Masks(rule.clone())));
-    let graph = graph(vec![(vec![stage], vec![exporter.clone()])]);
-    for id in 0..4 {
-        let mut one = batch([id]);
-        one.record_mut(0).set("secret", Value::Str("s3cr3t"));
-        one.record_mut(0).set_time(1000 + id as u64);
-        graph.send(one).await.unwrap();
-    }
-    given(&exporter, 4).await;
-    let before = graph.ledger.cursors();
-    *rule.lock() = true;
-    let replay = |dry_run| Replay {
-        from: 1001,
-        to: 1003,
-        wanted: Box::new(|r| r.get("id") != Some(Value::Int(9))),
-        exporter: "fake/00".into(),
-        dry_run,
-        rate: 0,
-    };
-    let counted = Arc::new(Progress::default());
-    graph
-        .control
-        .replay(replay(true), counted.clone(), CancellationToken::new())
-        .await
-        .unwrap();
-    assert_eq!(
-        (counted.matched(), counted.delivered()),
-        (2, 0),
-        "a dry run only counts"
-    );
-    let progress = Arc::new(Progress::default());
-    graph
-        .control
-        .replay(replay(false), progress.clone(), CancellationToken::new())
-        .await
-        .unwrap();
-    assert_eq!((progress.matched(), progress.delivered()), (2, 2));
-    let again: Vec<_> = seen.lock().split_off(4);
-    let masked = |id| (id, true, Some("****".to_owned()));
-    assert_eq!(again, [masked(1), masked(2)]);
-    let moved = |state: &std::collections::BTreeMap<_, sluice_ledger::CursorState>| {
-        state.values().map(|s| s.cursor.clone()).collect::<Vec<_>>()
-    };
-    assert_eq!(moved(&graph.ledger.cursors()), moved(&before));
-    let unknown = Replay {
-        exporter: "fake/99".into(),
-        ..replay(false)
-    };
-    let error = graph
-        .control
-        .replay(unknown, progress, CancellationToken::new())
-        .await
-        .unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "no exporter is called fake/99; there are: fake/00"
-    );
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_dead_letter_that_is_taken_at_last_is_one_no_more_and_one_that_is_not_stays() {
-    let refuse = || always(Verdict::Refused("400 too old".into()));
-    let exporter = Arc::new(scripted([refuse(), refuse()]));
-    let graph = graph(vec![(vec![], vec![exporter.clone()])]);
-    graph.send(batch([5])).await.unwrap();
-    let letters = || graph.ledger.dead_letters().sequences("fake/00");
-    let deadline = std::time::Instant::now() + Duration::from_secs(30);
-    while letters().is_empty() {
-        assert!(std::time::Instant::now() < deadline);
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-    for (refused, left) in [(1, 1), (0, 0)] {
-        let progress = Arc::new(Progress::default());
-        let stop = CancellationToken::new();
-        graph
-            .control
-            .retry("fake/00", letters(), progress.clone(), stop)
-            .await
-            .unwrap();
-        assert_eq!((progress.refused(), letters().len()), (refused, left));
-    }
-    assert_eq!(given(&exporter, 3).await, [5, 5, 5]);
 }
