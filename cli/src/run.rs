@@ -312,7 +312,7 @@ pub(crate) fn describe(changes: &Changes) -> Vec<String> {
     let pipelines = changes.pipelines.iter();
     lines.extend(pipelines.filter_map(|(id, fate)| line(format!("pipeline {id}"), fate)));
     if changes.ledger {
-        lines.push("service.ledger: differs, which takes a restart".to_owned());
+        lines.push("service.ledger: changed, its settings differ".to_owned());
     }
     if changes.service {
         lines.push("service: telemetry, admin or timeouts differ".to_owned());

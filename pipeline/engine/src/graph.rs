@@ -199,13 +199,7 @@ impl Running {
         // Before anything is read: what changes meanwhile is seen by the next reload.
         let files = Files::of(&plan);
         let changes = self.compare(&plan, &files);
-        if changes.ledger {
-            return Err(StartError {
-                at: None,
-                component: "service.ledger".into(),
-                why: BuildError::new("cannot change while Sluice runs: restart it"),
-            });
-        }
+        let settings = ledger::adjusted(&self.plan.ledger, &plan.ledger)?;
         let (nodes, fresh) = self.builder(&plan, &changes).build(true)?;
         let readers = self.readers(&nodes).inspect_err(|_| {
             if let (Some(ledger), false) = (&self.control.ledger, is_first) {
@@ -224,6 +218,14 @@ impl Running {
         let under_way = Arc::new(under_way);
         self.let_go(&nodes, &under_way, drain);
         self.control.show(&nodes);
+        if let (Some(ledger), Some(settings)) = (&self.control.ledger, settings)
+            && let Err(key) = ledger.adjust(settings)
+        {
+            warn!(
+                key,
+                "service.ledger goes on as it was: this takes a restart"
+            );
+        }
         (self.plan, self.nodes, self.files) = (plan, nodes, files);
         Ok(changes)
     }

@@ -83,6 +83,30 @@ pub(crate) fn open(plan: &sluice_config::Ledger) -> Result<Option<Ledger>, Start
     Ok(Some(ledger))
 }
 
+/// The settings to go on with when a plan says something else about the ledger. What is decided when it is opened cannot
+/// change while it is.
+pub(crate) fn adjusted(
+    old: &sluice_config::Ledger,
+    new: &sluice_config::Ledger,
+) -> Result<Option<Settings>, StartError> {
+    use sluice_config::Ledger::{Disk, None as Nowhere};
+    let (old, new) = match (old, new) {
+        (Nowhere, Nowhere) => return Ok(None),
+        (Disk(old), Disk(new)) => (settings(old), settings(new)),
+        (Nowhere, Disk(_)) | (Disk(_), Nowhere) => {
+            return Err(unusable(
+                "cannot be switched on or off while Sluice runs: restart it",
+            ));
+        }
+    };
+    match old.fixed_difference(&new) {
+        Some(key) => Err(unusable(format!(
+            "`{key}` cannot change while Sluice runs: restart it"
+        ))),
+        None => Ok((old != new).then_some(new)),
+    }
+}
+
 pub(crate) fn unusable(error: impl std::fmt::Display) -> StartError {
     StartError {
         at: None,

@@ -175,7 +175,7 @@ impl Committer {
     /// Commits until the queue is closed and empty. Gives the keeper back, for the last checkpoint.
     pub(crate) fn run(mut self) -> Option<Keeper> {
         loop {
-            let not_before = match self.inner.settings.fsync {
+            let not_before = match self.inner.settings().fsync {
                 Fsync::Always => None,
                 Fsync::Every(time) => self.synced.map(|at| at + time),
             };
@@ -242,7 +242,7 @@ impl Committer {
 
     /// Deletes what it may for so many bytes. Says whether there is room for them.
     fn makes_room(&self, wanted: u64) -> bool {
-        let settings = &self.inner.settings;
+        let settings = self.inner.settings();
         let may_detach = settings.on_full == OnFull::DetachExporter;
         while self.inner.bytes() + wanted > settings.max_bytes {
             retention::collect(&self.inner, wanted);
@@ -368,7 +368,7 @@ impl Committer {
             state
                 .segments
                 .back()
-                .is_some_and(|s| s.len >= self.inner.settings.segment_bytes)
+                .is_some_and(|s| s.len >= self.inner.settings().segment_bytes)
         };
         self.inner.arrived.notify_waiters();
         for answer in answers {

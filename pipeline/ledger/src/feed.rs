@@ -285,7 +285,7 @@ pub(crate) fn put_letters(
 ) -> io::Result<()> {
     // Letters are for ever until someone sees to them, so they get a share and no more: beyond it the records stay with
     // their exporter, as those of one that is down do. What has a letter may get it again.
-    let share = inner.settings.max_bytes / LETTERS_SHARE;
+    let share = inner.settings().max_bytes / LETTERS_SHARE;
     if inner.dead_letters.bytes() >= share
         && !inner.dead_letters.has_all(exporter, &refusal.sequences)
     {

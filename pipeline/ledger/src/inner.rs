@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use parking_lot::{Condvar, Mutex};
 use sluice_batch::{Batch, Signal, Value};
 use sluice_evidence::Checkpoint;
@@ -29,7 +30,8 @@ use crate::walk::Segments;
 #[derive(Debug)]
 pub(crate) struct Inner {
     pub(crate) disk: Arc<dyn Disk>,
-    pub(crate) settings: Settings,
+    /// Those of today.
+    pub(crate) settings: ArcSwap<Settings>,
     /// The ledger's id.
     pub(crate) id: [u8; 16],
     /// The sequence number behind the last record that was there when it was opened.
@@ -72,6 +74,10 @@ impl State {
 }
 
 impl Inner {
+    pub(crate) fn settings(&self) -> arc_swap::Guard<Arc<Settings>> {
+        self.settings.load()
+    }
+
     /// Bytes that count against `max_bytes`.
     pub(crate) fn bytes(&self) -> u64 {
         self.state.lock().bytes() + self.dead_letters.bytes()
@@ -199,6 +205,11 @@ pub(crate) struct Pending {
 impl Chores {
     pub(crate) fn cursor_moved(&self) {
         self.ring(|p| p.cursors = true);
+    }
+
+    /// Something may be deleted that might not before.
+    pub(crate) fn look_again(&self) {
+        self.ring(|p| p.retention = true);
     }
 
     pub(crate) fn segment_sealed(&self) {

@@ -207,7 +207,7 @@ impl Work {
         match (self.has_new(), is_first) {
             (false, _) => HEARTBEAT,
             (true, true) => Duration::ZERO,
-            (true, false) => self.inner.settings.checkpoint_every,
+            (true, false) => self.inner.settings().checkpoint_every,
         }
     }
 
@@ -291,7 +291,7 @@ impl Work {
         }
         // The event is a record too: one that follows on nothing but such events would never end.
         let is_news = size > self.told_size + self.told_records;
-        if self.inner.settings.checkpoint_events && is_news {
+        if self.inner.settings().checkpoint_events && is_news {
             self.told_records = self.inner.tell_checkpoint(&checkpoint, &signed);
             self.told_size = size;
         }

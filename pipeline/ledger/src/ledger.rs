@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use sluice_batch::Batch;
 use sluice_evidence::SigningKey;
@@ -55,7 +56,7 @@ struct Threads {
 impl fmt::Debug for Ledger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Ledger")
-            .field("directory", &self.inner.settings.directory)
+            .field("directory", &self.inner.settings().directory)
             .finish_non_exhaustive()
     }
 }
@@ -129,8 +130,7 @@ impl Ledger {
         key: Option<SigningKey>,
         wall: Wall,
     ) -> Result<Self, OpenError> {
-        // The last segment is never deleted, so it must leave room for the next.
-        settings.segment_bytes = settings.segment_bytes.min(settings.max_bytes / 4);
+        settings.leave_room();
         let directory = settings.directory.display().to_string();
         let failed = |source| OpenError::Io {
             directory: directory.clone(),
@@ -164,11 +164,11 @@ impl Ledger {
             reported: Mutex::default(),
             is_failing: AtomicBool::new(false),
             is_full: AtomicBool::new(false),
-            settings,
+            settings: ArcSwap::from_pointee(settings),
         });
         let keeper = match key {
             Some(key) => {
-                let base = base(&inner.settings, &inner.id);
+                let base = base(&inner.settings(), &inner.id);
                 Some(Keeper::start(inner.clone(), key, base).map_err(failed)?)
             }
             None => None,
@@ -204,7 +204,7 @@ impl Ledger {
         &self,
         batches: Vec<(Arc<str>, Batch)>,
     ) -> impl Future<Output = Result<(), AppendError>> + Send + use<> {
-        let with_evidence = self.inner.settings.integrity == Integrity::Record;
+        let with_evidence = self.inner.settings().integrity == Integrity::Record;
         let frames: Result<Vec<Prepared>, _> = batches
             .into_iter()
             .filter(|(_, batch)| !batch.is_empty())
@@ -346,6 +346,21 @@ impl Ledger {
         self.inner.state.lock().durable
     }
 
+    /// Goes on by other settings: from the next commit, checkpoint or look at what may be deleted.
+    ///
+    /// # Errors
+    /// The first key that is decided when the ledger is opened and differs. Nothing has changed then.
+    pub fn adjust(&self, mut settings: Settings) -> Result<(), &'static str> {
+        if let Some(key) = self.inner.settings().fixed_difference(&settings) {
+            return Err(key);
+        }
+        settings.leave_room();
+        self.inner.settings.store(Arc::new(settings));
+        // What may go by the new rules goes now.
+        self.inner.chores.look_again();
+        Ok(())
+    }
+
     /// Bytes of segments and dead letters.
     #[must_use]
     pub fn bytes(&self) -> u64 {
@@ -355,7 +370,7 @@ impl Ledger {
     /// Most bytes that it may have.
     #[must_use]
     pub fn max_bytes(&self) -> u64 {
-        self.inner.settings.max_bytes
+        self.inner.settings().max_bytes
     }
 
     /// Whether senders are turned away because it is full.

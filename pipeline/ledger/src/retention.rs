@@ -15,7 +15,7 @@ use crate::segment;
 pub(crate) fn collect(inner: &Inner, wanted: u64) {
     let needed = inner.oldest_needed();
     let now = inner.clock.wall();
-    let settings = &inner.settings;
+    let settings = inner.settings();
     let oldest = now.saturating_sub(nanos(settings.retention.time));
     loop {
         let victim = {
@@ -97,7 +97,7 @@ pub(crate) fn release_orphans(inner: &Inner) {
         let Some(since) = state.orphaned.filter(|_| state.pins) else {
             continue;
         };
-        if now.saturating_sub(since) >= nanos(inner.settings.orphan_grace) {
+        if now.saturating_sub(since) >= nanos(inner.settings().orphan_grace) {
             warn!(
                 exporter = %id.exporter, pipeline = %id.pipeline,
                 "no exporter with this id has been configured for a long time: its undelivered records no longer keep segments from being deleted"

@@ -57,6 +57,26 @@ impl Settings {
     }
 }
 
+impl Settings {
+    /// The last segment is never deleted, so it must leave room for the next.
+    pub(crate) fn leave_room(&mut self) {
+        self.segment_bytes = self.segment_bytes.min(self.max_bytes / 4);
+    }
+
+    /// The first key that is decided when a ledger is opened and is another one in `other`.
+    #[must_use]
+    pub fn fixed_difference(&self, other: &Self) -> Option<&'static str> {
+        let differs = [
+            ("directory", self.directory != other.directory),
+            ("integrity", self.integrity != other.integrity),
+            ("origin", self.origin != other.origin),
+            ("key", self.key != other.key),
+            ("cache_bytes", self.cache_bytes != other.cache_bytes),
+        ];
+        differs.iter().find(|(_, d)| *d).map(|(key, _)| *key)
+    }
+}
+
 /// When records are forced to the disk. An OK always waits for that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fsync {

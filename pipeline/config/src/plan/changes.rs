@@ -53,7 +53,7 @@ pub struct Changes {
     pub components: BTreeMap<(Class, ComponentId), Fate>,
     /// Each pipeline's fate, by its name.
     pub pipelines: BTreeMap<String, Fate>,
-    /// Whether `service.ledger` differs, which takes a restart.
+    /// Whether `service.ledger` differs. Some of its keys take a restart.
     pub ledger: bool,
     /// Whether the rest of `service` (telemetry, admin, timeouts) differs.
     pub service: bool,

@@ -524,7 +524,13 @@ async fn a_file_that_a_component_reads_makes_it_another_one_when_it_changes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn another_ledger_is_refused_and_nothing_changes() {
     let mut rig = Rig::on_disk("ledger", &file(1, &[A]));
-    let before = std::mem::replace(&mut rig.ledger, "none".into());
+    // How much may be kept is another matter.
+    let before = rig.ledger.clone();
+    rig.ledger = before.replace('{', "{max_bytes: 1GiB, ");
+    assert!(rig.reload(&file(1, &[A])).unwrap().ledger);
+    let ledger = rig.running.as_ref().unwrap().control();
+    assert_eq!(ledger.ledger().unwrap().max_bytes(), 1 << 30);
+    rig.ledger = "none".into();
     let error = rig.reload(&file(2, &[A])).unwrap_err();
     assert!(error.to_string().contains("restart"), "{error}");
     rig.ledger = before;
