@@ -196,6 +196,9 @@ fn row(letter: &Letter) -> RowInfo<'_> {
 }
 
 fn export(which: &Which, output: &OutputArguments) -> Result<Exit, Failure> {
+    if let Some(why) = output.mistake() {
+        return Err(Failure::Usage(why));
+    }
     let directory = which.directory()?;
     let mut count = 0_u64;
     let mut told = None;

@@ -52,6 +52,10 @@ pub(crate) fn export(arguments: &ExportArguments) -> Exit {
         Ok(selection) => selection,
         Err(exit) => return exit,
     };
+    if let Some(why) = arguments.output.mistake() {
+        complain(&format!("error: {why}\n"));
+        return Exit::Usage;
+    }
     let opened = arguments
         .ledger
         .directory()

@@ -487,3 +487,19 @@ fn an_erased_record_is_not_in_the_file_and_the_others_keep_their_numbers() {
     let fifth = text.lines().nth(4).unwrap();
     assert!(fifth.contains("18:30:05"), "{fifth}");
 }
+
+#[test]
+fn a_name_that_promises_another_format_than_the_flag_is_refused() {
+    let made = Made::new();
+    made.close(made.open());
+    let file = made.file("x.parquet");
+    let arguments = ["export", made.text(), "--format", "json", "-o"];
+    let ran = sluice(&[&arguments[..], &[file.to_str().unwrap()]].concat());
+    assert_eq!(ran.code, 64);
+    assert!(
+        ran.err.contains("leave --format out, or name the file") && ran.err.contains("x.json\n"),
+        "{}",
+        ran.err
+    );
+    assert!(!file.exists());
+}

@@ -31,12 +31,29 @@ pub(crate) struct OutputArguments {
 }
 
 impl OutputArguments {
+    /// The format that the file's name stands for.
+    fn by_name(&self) -> Option<Format> {
+        let extension = self.output.extension()?.to_str()?;
+        Format::ALL.into_iter().find(|f| f.extension() == extension)
+    }
+
     fn format(&self) -> Format {
-        let by_name = || {
-            let extension = self.output.extension()?.to_str()?;
-            Format::ALL.into_iter().find(|f| f.extension() == extension)
-        };
-        self.format.or_else(by_name).unwrap_or(Format::Ndjson)
+        self.format
+            .or_else(|| self.by_name())
+            .unwrap_or(Format::Ndjson)
+    }
+
+    /// What is wrong with the command line: a name that promises another format than the one that is asked for.
+    pub(crate) fn mistake(&self) -> Option<String> {
+        let (asked, named) = (self.format?, self.by_name()?);
+        let name = self.output.display();
+        let right = self.output.with_extension(asked.extension());
+        (asked.extension() != named.extension()).then(|| {
+            format!(
+                "{name} has the name of a {named} file and --format says {asked}: leave --format out, or name the file {}",
+                right.display()
+            )
+        })
     }
 
     /// Writes what `fill` writes; says how many bytes that made.
