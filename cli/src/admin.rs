@@ -13,17 +13,19 @@
 pub(crate) mod client;
 pub(crate) mod http;
 mod metrics;
+mod report;
 mod socket;
 
 pub(crate) use http::Desk;
 pub(crate) use metrics::Metrics;
+pub(crate) use report::Report;
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::extract::State;
+use axum::extract::{FromRef, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
@@ -61,35 +63,24 @@ pub(crate) struct LettersRequest {
     pub(crate) sequences: Vec<u64>,
 }
 
-/// How far it has come.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Report {
-    pub(crate) matched: u64,
-    pub(crate) delivered: u64,
-    pub(crate) refused: u64,
-    pub(crate) lost: u64,
-    pub(crate) done: bool,
-    /// Why it ended early.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub(crate) error: Option<String>,
+/// What the handlers need.
+#[derive(Clone)]
+struct Office {
+    control: Control,
+    /// The instance stops: what is under way here ends.
+    stop: CancellationToken,
 }
 
-impl Report {
-    pub(crate) fn of(progress: &Progress) -> Self {
-        Self {
-            matched: progress.matched(),
-            delivered: progress.delivered(),
-            refused: progress.refused(),
-            lost: progress.lost(),
-            ..Self::default()
-        }
+impl FromRef<Office> for Control {
+    fn from_ref(office: &Office) -> Self {
+        office.control.clone()
     }
 }
 
 /// Serves until `stop`. That the socket cannot be made is no reason not to run.
 pub(crate) async fn serve(desk: Desk, directory: &Path, stop: CancellationToken) {
-    let listener = match socket::listen(directory) {
-        Ok(listener) => listener,
+    let (listener, file) = match socket::listen(directory) {
+        Ok(listening) => listening,
         Err(error) => {
             warn!(%error, directory = %directory.display(), "no socket for `sluice replay` and `sluice dead-letters`: use them while nothing runs");
             return;
@@ -100,13 +91,20 @@ pub(crate) async fn serve(desk: Desk, directory: &Path, stop: CancellationToken)
         .route("/api/v1/replay", post(replay))
         .route("/api/v1/dead-letters/retry", post(retry))
         .route("/api/v1/dead-letters/drop", post(drop_letters))
-        .with_state(desk.control.clone())
+        .with_state(Office {
+            control: desk.control.clone(),
+            stop: stop.clone(),
+        })
         .merge(http::routes(desk));
-    let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned());
+    let stopped = async move {
+        stop.cancelled_owned().await;
+        // At once: whoever still listens to a stream must not keep the file of a process that ends.
+        drop(file);
+    };
+    let served = axum::serve(listener, router).with_graceful_shutdown(stopped);
     if let Err(error) = served.await {
         warn!(%error, "the socket for operators failed");
     }
-    socket::remove(directory);
 }
 
 async fn status(State(control): State<Control>) -> Response {
@@ -138,7 +136,7 @@ async fn status(State(control): State<Control>) -> Response {
     .into_response()
 }
 
-async fn replay(State(control): State<Control>, Json(request): Json<ReplayRequest>) -> Response {
+async fn replay(State(office): State<Office>, Json(request): Json<ReplayRequest>) -> Response {
     let replay = match order(request) {
         Ok(replay) => replay,
         Err(why) => return refuse(StatusCode::BAD_REQUEST, &why),
@@ -148,7 +146,10 @@ async fn replay(State(control): State<Control>, Json(request): Json<ReplayReques
         dry_run = replay.dry_run,
         "a replay begins"
     );
-    stream(move |progress, stop| async move { control.replay(replay, progress, stop).await })
+    let control = office.control;
+    stream(&office.stop, move |progress, stop| async move {
+        control.replay(replay, progress, stop).await
+    })
 }
 
 /// From the words of a request to what the engine does.
@@ -172,16 +173,22 @@ pub(crate) fn order(request: ReplayRequest) -> Result<Replay, String> {
     })
 }
 
-async fn retry(State(control): State<Control>, Json(request): Json<LettersRequest>) -> Response {
-    let Some(sequences) = letters(&control, &request) else {
+async fn retry(State(office): State<Office>, Json(request): Json<LettersRequest>) -> Response {
+    let control = office.control;
+    let Some(ledger) = control.ledger() else {
         return refuse(StatusCode::NOT_FOUND, "there is no ledger");
+    };
+    let sequences = if request.sequences.is_empty() {
+        ledger.dead_letters().sequences(&request.exporter)
+    } else {
+        request.sequences
     };
     info!(
         exporter = request.exporter,
         letters = sequences.len(),
         "dead letters are sent again"
     );
-    stream(move |progress, stop| async move {
+    stream(&office.stop, move |progress, stop| async move {
         control
             .retry(&request.exporter, sequences, progress, stop)
             .await
@@ -212,7 +219,8 @@ async fn drop_letters(
     }
 }
 
-pub(crate) fn letters(control: &Control, request: &LettersRequest) -> Option<Vec<u64>> {
+/// Those that there are of the letters that are asked for.
+fn letters(control: &Control, request: &LettersRequest) -> Option<Vec<u64>> {
     let letters = control.ledger()?.dead_letters();
     if request.sequences.is_empty() {
         return Some(letters.sequences(&request.exporter));
@@ -223,19 +231,20 @@ pub(crate) fn letters(control: &Control, request: &LettersRequest) -> Option<Vec
     Some(asked.filter(|sequence| known.contains(sequence)).collect())
 }
 
-/// Runs a piece of work and tells how far it is, a line at a time. A client that hangs up ends it.
-fn stream<F, W>(work: W) -> Response
+/// Runs a piece of work and tells how far it is, a line at a time. A client that hangs up ends it, and so does a stop of
+/// the instance.
+fn stream<F, W>(instance: &CancellationToken, work: W) -> Response
 where
     W: FnOnce(Arc<Progress>, CancellationToken) -> F,
     F: Future<Output = Result<(), ReplayError>> + Send + 'static,
 {
     let progress = Arc::new(Progress::default());
-    let stop = CancellationToken::new();
+    let (instance, stop) = (instance.clone(), instance.child_token());
     let work = tokio::spawn(work(progress.clone(), stop.clone()));
-    let state = (Some(work), progress, stop.drop_guard());
+    let state = (Some(work), progress, (instance, stop.drop_guard()));
     let lines = futures_util::stream::unfold(
         state,
-        |(work, progress, guard): (_, _, DropGuard)| async move {
+        |(work, progress, guard): (_, _, (CancellationToken, DropGuard))| async move {
             let mut work = work?;
             let report = match tokio::time::timeout(Duration::from_millis(200), &mut work).await {
                 Err(_) => {
@@ -244,6 +253,9 @@ where
                 }
                 Ok(ended) => {
                     let error = match ended {
+                        Ok(Ok(())) if guard.0.is_cancelled() => {
+                            Some("the running instance stops".to_owned())
+                        }
                         Ok(Ok(())) => None,
                         Ok(Err(error)) => Some(error.to_string()),
                         Err(panicked) => Some(panicked.to_string()),

@@ -4,11 +4,9 @@
 mod support;
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Stdio};
-use std::sync::{Arc, Mutex};
 
 use sluice_ledger::View;
+use support::instance::{Destination, Running, configure, ended, signal};
 use support::{Made, Ran, batch, sluice};
 
 const ESCAPE: &str = "400 mapper_parsing_exception: \u{1b}[2J the field [policy.id] is of another type, which is a long story\nover lines";
@@ -234,35 +232,6 @@ fn letters_are_dropped_when_someone_says_so_and_never_all_by_accident() {
     assert_eq!(dead_letters(&made, &["list"]).text(), "no dead letters\n");
 }
 
-/// A destination that takes everything, and what it got.
-struct Destination {
-    url: String,
-    bodies: Arc<Mutex<Vec<axum::body::Bytes>>>,
-    _runtime: tokio::runtime::Runtime,
-}
-
-impl Destination {
-    fn start() -> Self {
-        let runtime = tokio::runtime::Runtime::new().unwrap();
-        let bodies = Arc::new(Mutex::new(Vec::new()));
-        let seen = bodies.clone();
-        let take = move |body: axum::body::Bytes| async move {
-            seen.lock().unwrap().push(body);
-        };
-        let router = axum::Router::new().fallback(axum::routing::post(take));
-        let listener = runtime
-            .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
-            .unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        runtime.spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Self {
-            url,
-            bodies,
-            _runtime: runtime,
-        }
-    }
-}
-
 /// Ten records, of which `otlp_http` refused 1, 4 and 6; and a configuration that sends to this destination.
 fn with_destination(destination: &Destination) -> Made {
     let made = Made::new();
@@ -271,45 +240,8 @@ fn with_destination(destination: &Destination) -> Made {
     let mut exporter = made.reader(&ledger, "logs", "otlp_http");
     made.refuse(&mut exporter, &[1, 4, 6], "400 no");
     made.close(ledger);
-    let text = format!(
-        "receivers:\n  otlp:\n    protocols:\n      http:\n        endpoint: 127.0.0.1:0\nexporters:\n  otlp_http:\n    endpoint: {}\n    compression: none\nservice:\n  ledger: {{directory: {}, origin: test/node}}\n  pipelines:\n    logs: {{receivers: [otlp], exporters: [otlp_http]}}\n",
-        destination.url,
-        made.text()
-    );
-    fs::write(made.file("pipeline.yaml"), text).unwrap();
+    configure(&made, &[("otlp_http", destination)], "");
     made
-}
-
-/// An instance that runs on a ledger and answers on its socket.
-struct Running(Child);
-
-impl Running {
-    fn start(made: &Made) -> Self {
-        let config = made.file("pipeline.yaml");
-        let mut child =
-            support::command(&["run", "--log-format", "json", config.to_str().unwrap()])
-                .stderr(Stdio::piped())
-                .spawn()
-                .unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        assert!(
-            lines.any(|line| line.unwrap().contains("\"running\"")),
-            "it starts"
-        );
-        // What it logs later must find a reader.
-        std::thread::spawn(move || lines.count());
-        while !made.file("admin.sock").try_exists().unwrap() {
-            std::thread::yield_now();
-        }
-        Self(child)
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 #[test]
@@ -336,7 +268,7 @@ fn a_running_instance_sends_letters_again_and_drops_them() {
     assert_eq!(left(&made), ["otlp_http 1"]);
     let later = dead_letters(&made, &["retry", "1", "--later"]);
     assert_eq!(later.code, 1);
-    let process = format!("in use by process {}", running.0.id());
+    let process = format!("in use by process {}", running.id());
     assert!(later.err.contains(&process), "{}", later.err);
     drop(running);
     assert_eq!(left(&made), ["otlp_http 1"], "what was done is durable");
@@ -376,4 +308,87 @@ fn without_a_running_instance_letters_are_sent_by_the_command_or_at_the_next_run
     drop(running);
     assert_eq!(left(&made), ["otlp_http 4"]);
     assert_eq!(destination.bodies.lock().unwrap().len(), 2);
+}
+
+/// Letters of `otlp_http` and of `otlp_http/dead`, whose destination hangs.
+fn beside_a_dead_one(good: &Destination, dead: &Destination) -> Made {
+    let made = Made::new();
+    let ledger = made.open();
+    made.append(&ledger, "logs", batch(0..10));
+    for exporter in ["otlp_http/dead", "otlp_http"] {
+        let mut reader = made.reader(&ledger, "logs", exporter);
+        made.refuse(&mut reader, &[1, 4, 6], "400 no");
+    }
+    made.close(ledger);
+    configure(&made, &[("otlp_http/dead", dead), ("otlp_http", good)], "");
+    made
+}
+
+#[test]
+fn letters_arrive_while_another_exporter_hangs_and_an_interruption_says_what_was_not_sent() {
+    for with_instance in [false, true] {
+        let (good, dead) = (Destination::start(), Destination::hung());
+        let made = beside_a_dead_one(&good, &dead);
+        let running = with_instance.then(|| Running::start(&made));
+        let config = made.file("pipeline.yaml");
+        let arguments = ["dead-letters", "retry", "--all", "--config"];
+        let arguments = [&arguments[..], &[config.to_str().unwrap()]].concat();
+        let retry = support::spawned(&arguments);
+        dead.reached();
+        while left(&made).len() > 3 {
+            std::thread::yield_now();
+        }
+        signal(retry.id(), "TERM");
+        let ran = ended(retry);
+        assert_eq!(ran.code, 1, "{}", ran.err);
+        assert!(
+            ran.err.contains("otlp_http: 3 records, 3 delivered\n"),
+            "{}",
+            ran.err
+        );
+        let dead = "otlp_http/dead: 3 records, 0 delivered; interrupted; 3 not sent\n";
+        assert!(ran.err.contains(dead), "{}", ran.err);
+        drop(running);
+    }
+}
+
+#[test]
+fn the_socket_goes_with_its_instance_also_while_somebody_listens_to_a_retry() {
+    let dead = Destination::hung();
+    let made = with_destination(&dead);
+    let running = Running::start(&made);
+    let retry = support::spawned(&["dead-letters", "retry", "--all", made.text()]);
+    dead.reached();
+    running.stop();
+    let ran = ended(retry);
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    assert!(ran.err.contains("3 not sent"), "{}", ran.err);
+    assert!(!made.file("admin.sock").exists());
+}
+
+#[test]
+fn letters_of_an_exporter_that_is_gone_are_skipped_and_named_and_that_is_1() {
+    let destination = Destination::start();
+    let made = with_destination(&destination);
+    configure(&made, &[("otlp_http/new", &destination)], "");
+    let config = made.file("pipeline.yaml");
+    let arguments = ["dead-letters", "retry", "--all", "--config"];
+    let ran = sluice(&[&arguments[..], &[config.to_str().unwrap()]].concat());
+    assert_eq!(ran.code, 1);
+    assert_eq!(
+        ran.err,
+        "otlp_http: 3 records, 0 delivered, 3 skipped\n  records 1, 4, 6: no exporter of the configuration is called otlp_http; there are: otlp_http/new\n"
+    );
+    assert_eq!(left(&made).len(), 3, "they stay");
+}
+
+#[test]
+fn a_file_is_not_named_for_another_format_than_it_is_written_in() {
+    let made = letters();
+    let file = made.file("letters.parquet");
+    let path = file.to_str().unwrap();
+    let ran = dead_letters(&made, &["export", "--format", "json", "--output", path]);
+    assert_eq!(ran.code, 64);
+    assert!(ran.err.contains("or name the file"), "{}", ran.err);
+    assert!(!file.exists());
 }

@@ -14,10 +14,10 @@ pub(crate) fn is_running(directory: &Path) -> bool {
     Lock::is_held(directory)
 }
 
-/// Posts `request` and shows each report as it comes; the last one is returned.
+/// Posts `request` and shows each report as it comes; the last one is returned, also when it broke off after that.
 ///
 /// # Errors
-/// The instance does not answer, or refuses, or ended early.
+/// The instance does not answer, or refuses.
 pub(crate) async fn follow(
     directory: &Path,
     path: &str,
@@ -26,24 +26,20 @@ pub(crate) async fn follow(
 ) -> anyhow::Result<Report> {
     let response = post(directory, path, request).await?;
     let (mut lines, mut pending) = (response.bytes_stream(), Vec::new());
-    let mut last = None;
-    while let Some(piece) = lines.next().await {
-        pending.extend_from_slice(&piece.context("the running instance broke off")?);
+    let mut last = Report::default();
+    while let Some(Ok(piece)) = lines.next().await {
+        pending.extend_from_slice(&piece);
         while let Some(end) = pending.iter().position(|b| *b == b'\n') {
             let line: Vec<u8> = pending.drain(..=end).collect();
-            let report: Report = serde_json::from_slice(&line)
+            last = serde_json::from_slice(&line)
                 .context("the running instance is of another version")?;
-            show(&report);
-            last = Some(report);
+            show(&last);
         }
     }
-    match last {
-        Some(Report {
-            error: Some(error), ..
-        }) => bail!(error),
-        Some(report) if report.done => Ok(report),
-        _ => bail!("the running instance ended before it was done"),
+    if !last.done && last.error.is_none() {
+        last.error = Some("the running instance ended before it was done".to_owned());
     }
+    Ok(last)
 }
 
 /// Posts `request` and gives the answer.
@@ -77,13 +73,7 @@ pub(crate) async fn ask(
     path: &str,
     request: &impl Serialize,
 ) -> anyhow::Result<reqwest::Response> {
-    let place = socket::place(directory)
-        .with_context(|| format!("cannot reach {}", directory.display()))?;
-    let client = reqwest::Client::builder()
-        .unix_socket(place.path.as_path())
-        .no_proxy()
-        .build()
-        .context("no HTTP client")?;
+    let (client, _place) = client(directory)?;
     client
         .post(format!("http://sluice{path}"))
         .header("content-type", "application/json")
@@ -96,4 +86,16 @@ pub(crate) async fn ask(
                 directory.display()
             )
         })
+}
+
+/// A client of the socket, and what must stay open for it.
+fn client(directory: &Path) -> anyhow::Result<(reqwest::Client, socket::Place)> {
+    let place = socket::place(directory)
+        .with_context(|| format!("cannot reach {}", directory.display()))?;
+    let client = reqwest::Client::builder()
+        .unix_socket(place.path.as_path())
+        .no_proxy()
+        .build()
+        .context("no HTTP client")?;
+    Ok((client, place))
 }

@@ -33,17 +33,26 @@ pub(super) fn place(directory: &Path) -> io::Result<Place> {
     })
 }
 
+/// The socket's file. It goes when this is dropped.
+pub(super) struct Bound(PathBuf);
+
+impl Drop for Bound {
+    fn drop(&mut self) {
+        remove(&self.0);
+    }
+}
+
 /// Listens; one that an earlier process left is replaced: the directory's lock says that it is dead.
-pub(super) fn listen(directory: &Path) -> io::Result<UnixListener> {
+pub(super) fn listen(directory: &Path) -> io::Result<(UnixListener, Bound)> {
     remove(directory);
     let place = place(directory)?;
     let listener = UnixListener::bind(&place.path)?;
+    let file = Bound(directory.to_owned());
     std::fs::set_permissions(&place.path, std::fs::Permissions::from_mode(0o600))?;
-    Ok(listener)
+    Ok((listener, file))
 }
 
-/// Removes it.
-pub(super) fn remove(directory: &Path) {
+fn remove(directory: &Path) {
     // It may not be there.
     let _ = std::fs::remove_file(directory.join(NAME));
 }

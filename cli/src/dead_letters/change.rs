@@ -45,21 +45,14 @@ pub(super) fn retry(which: &Which, all: bool, later: bool) -> Result<Exit, Failu
         }
         return Ok(Exit::Ok);
     }
-    let mut worst = Exit::Ok;
-    for (exporter, sequences) in numbers {
-        for sequences in sequences.chunks(AT_A_TIME) {
-            complain(&format!("{exporter}: "));
-            let request = LettersRequest {
-                exporter: exporter.clone(),
-                sequences: sequences.to_vec(),
-            };
-            let exit = replay::run(&directory, &which.config, Order::Letters(request));
-            if exit != Exit::Ok {
-                worst = exit;
-            }
-        }
-    }
-    Ok(worst)
+    let orders = numbers.iter().map(|(exporter, sequences)| {
+        let requests = sequences.chunks(AT_A_TIME).map(|sequences| LettersRequest {
+            exporter: exporter.clone(),
+            sequences: sequences.to_vec(),
+        });
+        Order::Letters(requests.collect())
+    });
+    Ok(replay::run(&directory, &which.config, orders.collect()))
 }
 
 /// Drops letters for ever.

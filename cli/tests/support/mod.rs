@@ -1,9 +1,11 @@
 //! Ledgers made in this process, and the real program run on them.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub(crate) mod instance;
+
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
 
 use sluice_batch::{Batch, Signal, Value};
@@ -167,10 +169,22 @@ pub(crate) fn command(arguments: &[&str]) -> Command {
 }
 
 pub(crate) fn sluice(arguments: &[&str]) -> Ran {
-    let output = command(arguments).output().unwrap();
-    Ran {
-        code: output.status.code().unwrap(),
-        out: output.stdout,
-        err: String::from_utf8(output.stderr).unwrap(),
+    command(arguments).output().unwrap().into()
+}
+
+/// One that runs on.
+pub(crate) fn spawned(arguments: &[&str]) -> Child {
+    let mut command = command(arguments);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().unwrap()
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code().unwrap(),
+            out: output.stdout,
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
     }
 }
