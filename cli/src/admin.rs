@@ -130,7 +130,8 @@ async fn status(State(control): State<Control>) -> Response {
         .map(|(exporter, n)| (exporter.to_string(), n))
         .collect();
     Json(serde_json::json!({
-        "end": end, "bytes": ledger.bytes(), "failing": ledger.is_failing(),
+        "end": end, "bytes": ledger.bytes(), "max_bytes": ledger.max_bytes(), "full": ledger.is_full(),
+        "failing": ledger.is_failing(),
         "exporters": control.exporters(), "cursors": cursors, "dead_letters": letters,
     }))
     .into_response()

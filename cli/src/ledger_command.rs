@@ -50,9 +50,7 @@ pub(crate) enum LedgerCommand {
 pub(crate) fn ledger(command: &LedgerCommand) -> Exit {
     let result = match command {
         LedgerCommand::Erase(arguments) => return crate::erase::erase(arguments),
-        LedgerCommand::Inspect { ledger, json } => {
-            ledger.directory().and_then(|d| inspect::inspect(&d, *json))
-        }
+        LedgerCommand::Inspect { ledger, json } => inspect::inspect(ledger, *json),
         LedgerCommand::Repair { ledger } => ledger.directory().and_then(|d| repair(&d)),
         LedgerCommand::Forget {
             exporter,

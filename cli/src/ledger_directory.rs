@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use sluice_config::{Ledger, Plan};
+use sluice_ledger::Settings;
 
 use crate::exit::Exit;
 use crate::lookup::Surroundings;
@@ -43,18 +44,24 @@ impl LedgerArguments {
     /// The directory, and the signing key that the configuration names or else the one in the directory. A directory
     /// that is named is not looked at yet.
     pub(crate) fn locate(&self) -> Result<Located, Exit> {
-        let is_file_meant = self.directory.is_none() || self.config.is_some();
         let directory = match &self.directory {
             Some(directory) => directory.clone(),
             None => self.directory()?,
         };
-        let key = if is_file_meant {
-            configured_key(self.config())?
-        } else {
-            None
-        };
+        let key = self.settings()?.and_then(|settings| settings.key);
         let key = key.unwrap_or_else(|| directory.join("signing.key"));
         Ok(Located { directory, key })
+    }
+
+    /// The ledger's settings in the configuration file, unless a directory is named and no file.
+    pub(crate) fn settings(&self) -> Result<Option<Settings>, Exit> {
+        if self.directory.is_some() && self.config.is_none() {
+            return Ok(None);
+        }
+        Ok(match read_plan(self.config())?.ledger {
+            Ledger::Disk(block) => Some(sluice_engine::ledger_settings(&block)),
+            Ledger::None => None,
+        })
     }
 }
 
@@ -64,14 +71,6 @@ pub(crate) struct Located {
     pub(crate) directory: PathBuf,
     /// The file with its signing key.
     pub(crate) key: PathBuf,
-}
-
-/// The signing key that a configuration file names.
-fn configured_key(config: &Path) -> Result<Option<PathBuf>, Exit> {
-    Ok(match read_plan(config)?.ledger {
-        Ledger::Disk(block) => sluice_engine::ledger_settings(&block).key,
-        Ledger::None => None,
-    })
 }
 
 /// The directory in `argument`, or else that of the configuration file. Tells the user when there is none.

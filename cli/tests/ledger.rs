@@ -7,6 +7,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 use sluice_ledger::{CursorId, View};
+use support::instance::{Destination, Running, configure};
 use support::{Made, Ran, batch, id, sluice};
 
 /// Bytes of a seal, the last frame of a segment.
@@ -248,5 +249,40 @@ fn a_cursor_is_forgotten_when_nobody_is_configured_for_it() {
         sluice(&["export", made.text()]).sequences().len(),
         10,
         "no record goes with it"
+    );
+}
+
+#[test]
+fn the_room_that_is_taken_and_left_is_shown_by_the_file_and_by_the_instance_that_runs() {
+    let destination = Destination::start();
+    let made = made();
+    configure(&made, &[("otlp_http", &destination)], ", max_bytes: 10GiB");
+    let facts = inspected(&made);
+    let letters: u64 = made
+        .file("dead_letters")
+        .read_dir()
+        .unwrap()
+        .map(|entry| entry.unwrap().metadata().unwrap().len())
+        .sum();
+    let segments = facts["bytes"].as_u64().unwrap();
+    assert!(letters > 0);
+    assert_eq!(facts["bytes_used"], segments + letters);
+    assert_eq!(
+        (&facts["max_bytes"], &facts["full"]),
+        (&json!(null), &json!(null))
+    );
+    let config = made.file("pipeline.yaml");
+    let ran = sluice(&["ledger", "inspect", "--config", config.to_str().unwrap()]);
+    assert!(
+        ran.text()
+            .contains(" used of 10.00 GiB, with dead letters\n"),
+        "{}",
+        ran.text()
+    );
+    let _running = Running::start(&made);
+    let facts = inspected(&made);
+    assert_eq!(
+        (&facts["max_bytes"], &facts["full"]),
+        (&json!(10_u64 << 30), &json!(false))
     );
 }

@@ -1,6 +1,7 @@
 //! The other end: a command that asks a running instance.
 
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use futures_util::StreamExt as _;
@@ -8,6 +9,9 @@ use serde::Serialize;
 use sluice_ledger::Lock;
 
 use super::{Report, socket};
+
+/// A question that has a short answer waits no longer for it.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Whether an instance runs on the ledger in `directory`.
 pub(crate) fn is_running(directory: &Path) -> bool {
@@ -40,6 +44,19 @@ pub(crate) async fn follow(
         last.error = Some("the running instance ended before it was done".to_owned());
     }
     Ok(last)
+}
+
+/// What the running instance says of itself.
+///
+/// # Errors
+/// The instance does not answer.
+pub(crate) async fn status(directory: &Path) -> anyhow::Result<serde_json::Value> {
+    let (client, _place) = client(directory)?;
+    let request = client.get("http://sluice/api/v1/status");
+    let answer = request.timeout(PATIENCE).send().await?;
+    Ok(serde_json::from_slice(
+        &answer.error_for_status()?.bytes().await?,
+    )?)
 }
 
 /// Posts `request` and gives the answer.

@@ -8,6 +8,7 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 use sluice_ledger::{CursorId, CursorState, Entry, Lock, Segment, View};
 
+use crate::admin::client;
 use crate::when;
 
 /// The records from somewhere on, by pipeline: a frame's range each.
@@ -47,11 +48,14 @@ impl Behind {
     }
 }
 
-/// Everything that is worth knowing; the text is made of it too.
-pub(super) fn facts(directory: &Path, view: &View) -> io::Result<Value> {
+/// Everything that is worth knowing; the text is made of it too. `max_bytes` is what the configuration says; an instance
+/// that runs knows better.
+pub(super) fn facts(directory: &Path, view: &View, max_bytes: Option<u64>) -> io::Result<Value> {
+    let status = running(directory);
     let range = view.sequences();
     let segments = view.segments();
     let missing: u64 = missing(view).iter().map(|r| r.end - r.start).sum();
+    let bytes: u64 = segments.iter().map(|s| s.len).sum();
     let held: u64 = segments.iter().map(|s| s.end - s.first).sum();
     let events = segments.iter().filter(|s| s.times.0 <= s.times.1);
     let oldest = events.clone().map(|s| s.times.0).filter(|t| *t > 0).min();
@@ -66,7 +70,12 @@ pub(super) fn facts(directory: &Path, view: &View) -> io::Result<Value> {
         "origin": epoch.as_ref().map(|e| e.origin()),
         "epoch": epoch.map(|e| json!({"number": e.number, "first": e.first})),
         "first": range.start, "end": range.end, "records": held.saturating_sub(missing),
-        "bytes": segments.iter().map(|s| s.len).sum::<u64>(),
+        "bytes": bytes,
+        // With dead letters: what counts against `max_bytes`.
+        "bytes_used": bytes + view.dead_letters()?.bytes(),
+        "max_bytes": status["max_bytes"].as_u64().or(max_bytes),
+        // Not known unless it runs.
+        "full": status["full"],
         "oldest_event": oldest.map(when::show), "newest_event": newest.map(when::show),
         "segments": segments.iter().map(segment).collect::<Vec<_>>(),
         "cursors": cursors(view)?,
@@ -83,6 +92,21 @@ pub(super) fn facts(directory: &Path, view: &View) -> io::Result<Value> {
         "damages": view.report().damages,
         "lost_end": (!lost_end.is_empty()).then_some(lost_end),
     }))
+}
+
+/// What an instance that runs on it says; nothing when none does, or it does not answer.
+fn running(directory: &Path) -> Value {
+    if !client::is_running(directory) {
+        return Value::Null;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let status = runtime.map(|runtime| runtime.block_on(client::status(directory)));
+    match status {
+        Ok(Ok(status)) => status,
+        _ => Value::Null,
+    }
 }
 
 /// Records that are known to be missing within segments.

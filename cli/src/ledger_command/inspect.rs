@@ -1,13 +1,13 @@
 //! `sluice ledger inspect`: the facts, for people or as JSON.
 
 use std::ops::Range;
-use std::path::Path;
 
 use serde_json::Value;
 use sluice_ledger::View;
 
 use super::{facts, failed, lost, told};
 use crate::exit::Exit;
+use crate::ledger_directory::LedgerArguments;
 use crate::select;
 use crate::source::say;
 use crate::table::table;
@@ -18,9 +18,11 @@ const OLDEST: usize = 3;
 const NEWEST: usize = 12;
 
 /// Shows what lies in a ledger.
-pub(super) fn inspect(directory: &Path, as_json: bool) -> Result<Exit, Exit> {
-    let view = select::open(directory)?;
-    let facts = facts::facts(directory, &view).map_err(failed)?;
+pub(super) fn inspect(ledger: &LedgerArguments, as_json: bool) -> Result<Exit, Exit> {
+    let directory = ledger.directory()?;
+    let max_bytes = ledger.settings()?.map(|settings| settings.max_bytes);
+    let view = select::open(&directory)?;
+    let facts = facts::facts(&directory, &view, max_bytes).map_err(failed)?;
     if as_json {
         let text = serde_json::to_string_pretty(&facts).map_err(failed)?;
         say(&format!("{text}\n"));
@@ -98,6 +100,7 @@ fn overview(facts: &Value) -> String {
             },
         ),
     ];
+    lines.push(("room", room(facts)));
     if let Some(process) = facts["running"].as_str() {
         lines.insert(1, ("in use by", format!("process {process}")));
     }
@@ -118,6 +121,21 @@ fn overview(facts: &Value) -> String {
         .into_iter()
         .map(|(name, text)| format!("{name:<12}{text}\n"))
         .collect()
+}
+
+/// How much of `max_bytes` is taken.
+fn room(facts: &Value) -> String {
+    let used = words::bytes(facts["bytes_used"].as_u64().unwrap_or(0));
+    let most = match facts["max_bytes"].as_u64() {
+        Some(most) => format!("of {}", words::bytes(most)),
+        None => "(name the configuration with --config to see of how much)".to_owned(),
+    };
+    let full = if facts["full"] == true {
+        "; full: senders are turned away"
+    } else {
+        ""
+    };
+    format!("{used} used {most}, with dead letters{full}")
 }
 
 fn segments(facts: &Value) -> String {

@@ -112,6 +112,7 @@ impl DeadLetters {
         for file in files.iter().filter(|f| !f.name.ends_with(".tmp")) {
             let mut letterbox = Letterbox::new(file.name.clone(), key);
             if let Some(exporter) = letterbox.load(&*letters.disk)? {
+                letters.bytes.fetch_add(letterbox.len, Ordering::Relaxed);
                 letters
                     .boxes
                     .lock()
