@@ -10,6 +10,7 @@ use sluice_component::{BoxError, BoxFuture, Stage, Undelivered};
 use sluice_ledger::{Lease, Ledger, Lender, Outcome, Refusal};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::error;
 
 use crate::delivery::{self, Destination};
@@ -27,6 +28,8 @@ const BYTES: usize = 16 << 20;
 pub(crate) struct Outside {
     pub(crate) ledger: Ledger,
     pub(crate) destination: Arc<Destination>,
+    /// A reload that replaces the destination does not close it before this is through.
+    _in_use: TaskTrackerToken,
     pub(crate) progress: Arc<Progress>,
     pub(crate) stop: CancellationToken,
     /// Whom to tell of letters that were delivered.
@@ -58,6 +61,7 @@ impl Outside {
             records: at_most(RECORDS, batching.max_records),
             bytes: at_most(BYTES, batching.max_bytes),
             ledger,
+            _in_use: destination.users.token(),
             destination,
             progress,
             stop,
