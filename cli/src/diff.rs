@@ -28,6 +28,9 @@ pub(crate) fn diff(arguments: &DiffArguments) -> Exit {
     for line in describe(&changes) {
         say(&format!("{line}\n"));
     }
+    if let Err(error) = sluice_engine::ledger_adjusted(&old.ledger, &new.ledger) {
+        say(&format!("{error}: a running instance refuses this file\n"));
+    }
     let [kept, changed, added, removed] = changes.counts();
     say(&format!(
         "{kept} kept, {changed} changed, {added} added, {removed} removed\n"

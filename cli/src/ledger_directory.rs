@@ -112,7 +112,12 @@ pub(crate) fn ledger_directory(argument: Option<&Path>, config: &Path) -> Result
 
 /// What a configuration file means. Tells the user what is wrong with it.
 pub(crate) fn read_plan(config: &Path) -> Result<Plan, Exit> {
-    let source = source::read(&[config.to_owned()])?;
+    read_all(&[config.to_owned()])
+}
+
+/// The same of several files.
+pub(crate) fn read_all(files: &[PathBuf]) -> Result<Plan, Exit> {
+    let source = source::read(files)?;
     Plan::read(&source, &crate::registry::registry(), &Surroundings).map_err(|errors| {
         show(&errors);
         Exit::Configuration

@@ -31,7 +31,8 @@ pub(crate) fn run(arguments: &RunArguments) -> Exit {
     let files = arguments.files();
     // Before the file is read: what changes meanwhile is seen.
     let seen = watch::look(&files);
-    let loaded = match load(&files) {
+    let (loaded, references) = load(&files);
+    let loaded = match loaded {
         Ok(loaded) => loaded,
         Err(LoadError::Unreadable(why)) => {
             complain(&format!("error: {why}\n"));
@@ -54,13 +55,16 @@ pub(crate) fn run(arguments: &RunArguments) -> Exit {
         }
     };
     let served = async {
+        // Before anything that takes time: a signal must not end the process.
+        let signals = (Signals::new()?, caught(SignalKind::hangup())?);
         let (triggers, told) = mpsc::channel(16);
-        let service = Service::start(arguments, levels, loaded, triggers.clone()).await?;
-        let (watched, list) = tokio::sync::watch::channel(service.watched());
-        tokio::spawn(watch::watch(list, seen, async move || {
+        let mut service = Service::start(arguments, levels, loaded, triggers.clone()).await?;
+        service.watched.extend(references);
+        let (watched, list) = tokio::sync::watch::channel(service.watched.clone());
+        tokio::spawn(watch::watch(files, list, seen, async move || {
             triggers.send(Trigger::File).await.is_ok()
         }));
-        service.serve(told, watched).await
+        service.serve(signals, told, watched).await
     };
     let exit = match runtime.block_on(served) {
         Ok(()) => Exit::Ok,
@@ -79,8 +83,9 @@ struct Service<'a> {
     arguments: &'a RunArguments,
     levels: Levels,
     running: Running,
-    /// Files that the configuration refers to.
-    references: Vec<PathBuf>,
+    /// Files whose change is a reason to reload: those of the configuration, those that it refers to, and those that its
+    /// components read; after a failure also those of the attempt.
+    watched: Vec<PathBuf>,
     desk: admin::Desk,
     /// Ends the admin endpoint.
     endpoint: CancellationToken,
@@ -92,7 +97,7 @@ impl<'a> Service<'a> {
     async fn start(
         arguments: &'a RunArguments,
         levels: Levels,
-        Loaded { plan, shown, files }: Loaded,
+        Loaded { plan, shown }: Loaded,
         triggers: mpsc::Sender<Trigger>,
     ) -> anyhow::Result<Self> {
         match &plan.ledger {
@@ -105,6 +110,8 @@ impl<'a> Service<'a> {
             }
         }
         let listener = listen(&plan.admin).await?;
+        let mut watched = arguments.files();
+        watched.extend(sluice_engine::files_read_by(&plan));
         let (pipelines, ledger) = (plan.pipelines.len(), plan.ledger.clone());
         let running = sluice_engine::start(plan, sluice_engine::Options::default())?;
         info!(pipelines, hash = shown.hash, "running");
@@ -117,7 +124,7 @@ impl<'a> Service<'a> {
             arguments,
             levels,
             running,
-            references: files,
+            watched,
             desk,
             endpoint: CancellationToken::new(),
             socket: CancellationToken::new(),
@@ -139,21 +146,13 @@ impl<'a> Service<'a> {
         }
     }
 
-    /// The files whose change is a reason to reload.
-    fn watched(&self) -> Vec<PathBuf> {
-        let mut files = self.arguments.files();
-        files.extend(self.references.iter().cloned());
-        files.extend(self.running.files().map(PathBuf::from));
-        files
-    }
-
     /// Waits for a signal, then drains. On the way, reloads: one at a time.
     async fn serve(
         mut self,
+        (mut signals, mut hangup): (Signals, Signal),
         mut triggers: mpsc::Receiver<Trigger>,
         watched: tokio::sync::watch::Sender<Vec<PathBuf>>,
     ) -> anyhow::Result<()> {
-        let (mut signals, mut hangup) = (Signals::new()?, caught(SignalKind::hangup())?);
         loop {
             let trigger = tokio::select! {
                 () = signals.next() => break,
@@ -162,9 +161,7 @@ impl<'a> Service<'a> {
                 Some(trigger) = triggers.recv() => trigger,
             };
             let outcome = self.reload(&trigger).await;
-            if outcome.success {
-                watched.send_replace(self.watched());
-            }
+            watched.send_replace(self.watched.clone());
             if let Trigger::Request(tell) = trigger {
                 // Whoever asked may have gone.
                 let _ = tell.send(outcome);
@@ -200,7 +197,19 @@ impl<'a> Service<'a> {
             );
             outcome
         };
-        let Loaded { plan, shown, files } = match load(&self.arguments.files()) {
+        let (loaded, references) = load(&self.arguments.files());
+        // What was missing for an attempt may come later.
+        let mut wanted = self.arguments.files();
+        wanted.extend(references);
+        if let Ok(loaded) = &loaded {
+            wanted.extend(sluice_engine::files_read_by(&loaded.plan));
+        }
+        for file in &wanted {
+            if !self.watched.contains(file) {
+                self.watched.push(file.clone());
+            }
+        }
+        let Loaded { plan, shown } = match loaded {
             Ok(loaded) => loaded,
             Err(LoadError::Unreadable(why)) => {
                 error!("{why}");
@@ -216,7 +225,7 @@ impl<'a> Service<'a> {
             }
         };
         let admin = plan.admin.clone();
-        let has_new_admin = admin != self.running.plan().admin;
+        let has_new_admin = admin.endpoint() != self.running.plan().admin.endpoint();
         let listener = if has_new_admin {
             match listen(&admin).await {
                 Ok(listener) => listener,
@@ -229,6 +238,7 @@ impl<'a> Service<'a> {
             None
         };
         let (telemetry, warnings) = (plan.telemetry, plan.warnings.clone());
+        let encoding = self.running.plan().telemetry.encoding;
         let changes = match self.running.reload(plan) {
             Ok(changes) => changes,
             Err(error) => {
@@ -236,7 +246,10 @@ impl<'a> Service<'a> {
                 return failed(vec![error.to_string()]);
             }
         };
-        self.references = files;
+        self.watched = wanted;
+        if telemetry.encoding != encoding {
+            warn!("`service.telemetry.logs.encoding` differs: this takes a restart");
+        }
         if has_new_admin {
             std::mem::take(&mut self.endpoint).cancel();
             self.open(listener);

@@ -13,8 +13,6 @@ use crate::source::{count, texts};
 pub(crate) struct Loaded {
     pub(crate) plan: Plan,
     pub(crate) shown: Shown,
-    /// Files that references (`${file:…}`) were read from.
-    pub(crate) files: Vec<PathBuf>,
 }
 
 /// The surroundings, with a list of the files that were read.
@@ -56,19 +54,20 @@ pub(crate) enum LoadError {
     Wrong(Box<Diagnostics>),
 }
 
-/// Reads the files.
-pub(crate) fn load(paths: &[PathBuf]) -> Result<Loaded, LoadError> {
+/// Reads the files. Beside the result: what it refers to, good or not.
+pub(crate) fn load(paths: &[PathBuf]) -> (Result<Loaded, LoadError>, Vec<PathBuf>) {
+    let lookup = Recording(RefCell::default());
+    let loaded = read(paths, &lookup);
+    (loaded, lookup.0.into_inner())
+}
+
+fn read(paths: &[PathBuf], lookup: &Recording) -> Result<Loaded, LoadError> {
     let source = texts(paths).map_err(LoadError::Unreadable)?;
     let registry = crate::registry::registry();
     let wrong = |errors| LoadError::Wrong(Box::new(errors));
-    let lookup = Recording(RefCell::default());
-    let plan = Plan::read(&source, &registry, &lookup).map_err(wrong)?;
+    let plan = Plan::read(&source, &registry, lookup).map_err(wrong)?;
     let digest = Sha256::digest(source.text().as_bytes());
     let hash = digest.iter().take(8).map(|b| format!("{b:02x}")).collect();
     let shown = Shown { hash, source };
-    Ok(Loaded {
-        plan,
-        shown,
-        files: lookup.0.into_inner(),
-    })
+    Ok(Loaded { plan, shown })
 }

@@ -27,9 +27,10 @@ fn stamp(path: &Path) -> Stamp {
     ))
 }
 
-/// Calls `changed` each time that one of the files is another one and all are there. A file that joins the list counts as
-/// changed, because nobody knows since when it is as it is.
+/// Calls `changed` each time that one of the files is another one, came or went, once those of the `configuration` itself
+/// are all there. A file that joins the list counts as changed, because nobody knows since when it is as it is.
 pub(crate) async fn watch(
+    configuration: Vec<PathBuf>,
     mut files: watch::Receiver<Vec<PathBuf>>,
     mut seen: BTreeMap<PathBuf, Stamp>,
     changed: impl AsyncFn() -> bool,
@@ -52,7 +53,8 @@ pub(crate) async fn watch(
                 break;
             }
         }
-        if let Some((missing, _)) = now.iter().find(|(_, stamp)| stamp.is_none()) {
+        let is_missing = |path: &&PathBuf| now.get(*path).is_some_and(Option::is_none);
+        if let Some(missing) = configuration.iter().find(is_missing) {
             if !std::mem::replace(&mut is_told, true) {
                 tracing::warn!(file = %missing.display(), "is not there any more; everything goes on as it is");
             }

@@ -213,7 +213,7 @@ impl Checked for Config {
 }
 
 impl ExporterConfig for Config {
-    fn build(&self, _: &BuildContext) -> Result<Vec<BuiltExporter>, BuildError> {
+    fn build(&self, context: &BuildContext) -> Result<Vec<BuiltExporter>, BuildError> {
         let directory = self.path.parent().filter(|p| !p.as_os_str().is_empty());
         if let Some(directory) = directory
             && !self.create_directory
@@ -231,7 +231,7 @@ impl ExporterConfig for Config {
                 Compression::Zstd => Some(self.compression_params.level.max(1)),
             },
         };
-        let writer = Writer::new(Settings {
+        let settings = Settings {
             path: self.path.clone(),
             append: self.append,
             is_lines: framing.is_lines(),
@@ -241,7 +241,9 @@ impl ExporterConfig for Config {
                 .then_some(self.directory_mode())
                 .flatten(),
             rotation: self.rotation.map(Rotation::from),
-        });
+        };
+        let begun = context.kept_of(&self.path.to_string_lossy());
+        let writer = Writer::new(settings, begun);
         let delivery = self.delivery().delivery(Delivery::default());
         // Whole batches in their order: a second write under way would only wait for the first.
         let delivery = Delivery {

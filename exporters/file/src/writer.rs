@@ -3,6 +3,8 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -29,17 +31,32 @@ pub(crate) struct Settings {
 pub(crate) struct Writer {
     settings: Settings,
     file: Option<File>,
-    /// The file was emptied, or need not be.
-    is_begun: bool,
+    begun: Arc<Begun>,
+}
+
+/// Whether the file was emptied, or need not be. Outlives the writer: its successor empties nothing.
+#[derive(Debug, Default)]
+pub(crate) struct Begun(AtomicBool);
+
+impl Begun {
+    fn is(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 impl Writer {
-    pub(crate) fn new(settings: Settings) -> Self {
-        let is_begun = settings.append;
+    pub(crate) fn new(settings: Settings, begun: Arc<Begun>) -> Self {
+        if settings.append {
+            begun.set();
+        }
         Self {
             settings,
             file: None,
-            is_begun,
+            begun,
         }
     }
 
@@ -138,14 +155,14 @@ impl Writer {
         // Asked under the lock: until then another writer may be half way through a line.
         let metadata = file.metadata()?;
         if !metadata.is_file() {
-            self.is_begun = true;
+            self.begun.set();
             return Ok(file);
         }
         if !is_at(&file, path)? {
             drop(file);
             return self.open();
         }
-        if !self.is_begun {
+        if !self.begun.is() {
             file.set_len(0)?;
         } else if metadata.len() > 0 && !self.is_whole(&file, metadata.len())? {
             if self.settings.is_lines {
@@ -166,7 +183,7 @@ impl Writer {
         if is_new && self.settings.fsync {
             sync_directory(path)?;
         }
-        self.is_begun = true;
+        self.begun.set();
         Ok(file)
     }
 

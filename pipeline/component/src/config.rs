@@ -80,7 +80,14 @@ impl BuildContext {
     /// and, for a processor, its pipeline.
     #[must_use]
     pub fn kept<T: Any + Send + Sync + Default>(&self) -> Arc<T> {
-        self.kept.get(&format!("{} {}", self.id, self.pipeline))
+        self.kept_of("")
+    }
+
+    /// The same of a predecessor that was alike in `what`: with another setting it held something else.
+    #[must_use]
+    pub fn kept_of<T: Any + Send + Sync + Default>(&self, what: &str) -> Arc<T> {
+        self.kept
+            .get(&format!("{} {} {what}", self.id, self.pipeline))
     }
 
     /// The extension named `id`.

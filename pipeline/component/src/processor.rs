@@ -35,6 +35,11 @@ pub trait Reserve: Send + Sync + 'static {
         Duration::ZERO
     }
 
+    /// Whether it knows of no delivered id, so that there is something to restore.
+    fn is_blank(&self) -> bool {
+        true
+    }
+
     /// Remembers the ids of records that an earlier process took this long ago.
     fn remember(&self, _batch: &Batch, _age: Duration) {}
 }

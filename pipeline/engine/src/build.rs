@@ -50,18 +50,23 @@ impl Nodes {
         self.destinations.values().flatten()
     }
 
-    /// Stages that remember what was delivered and that `before` did not have.
+    /// Stages that remember what was delivered, are not those of `before`, and know nothing yet.
     pub(crate) fn blank(&self, before: &Self) -> Vec<(Arc<str>, Arc<dyn Reserve>)> {
         let all = self.stages.iter().flat_map(|(pipeline, stages)| {
             let stages = stages.iter();
             stages.map(move |(id, stage)| (pipeline, id, stage))
         });
-        all.filter(|(pipeline, id, _)| before.stage(pipeline, id).is_none())
-            .filter_map(|(pipeline, _, stage)| match stage {
-                Stage::Reserve(step) => Some((pipeline.as_str().into(), step.clone())),
-                Stage::Transform(_) | Stage::Batching(_) => None,
-            })
-            .collect()
+        all.filter_map(|(pipeline, id, stage)| {
+            let Stage::Reserve(step) = stage else {
+                return None;
+            };
+            let is_kept = matches!(
+                before.stage(pipeline, id),
+                Some(Stage::Reserve(known)) if Arc::ptr_eq(known, step)
+            );
+            (!is_kept && step.is_blank()).then(|| (pipeline.as_str().into(), step.clone()))
+        })
+        .collect()
     }
 
     fn stage(&self, pipeline: &str, id: &ComponentId) -> Option<&Stage> {

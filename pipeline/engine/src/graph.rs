@@ -236,7 +236,7 @@ impl Running {
         for leg in &nodes.legs {
             for (destination, _) in &leg.ends {
                 let id = lane_id(&leg.path, destination);
-                if self.lanes.contains_key(&id) {
+                if self.lanes.get(&id).is_some_and(Lane::is_alive) {
                     continue;
                 }
                 let start = match destination.delivery.start_at {
@@ -271,7 +271,7 @@ impl Running {
                     );
                     self.lanes.insert(id, lane);
                 } else if let Some(lane) = self.lanes.get(&id) {
-                    lane.put(destination, *batching);
+                    lane.put(destination, *batching, drain);
                 }
             }
         }
@@ -340,6 +340,11 @@ impl Running {
     /// Sends off what is not in `nodes` any more.
     fn let_go(&mut self, nodes: &Nodes, under_way: &Arc<Vec<TaskTracker>>, drain: Duration) {
         while self.leaving.try_join_next().is_some() {}
+        while let Some(ended) = self.delivering.try_join_next() {
+            if let Err(panicked) = ended {
+                error!(%panicked, "a delivery ended unexpectedly; a restart takes it up again");
+            }
+        }
         let wanted: BTreeSet<LaneId> = nodes
             .legs
             .iter()
@@ -348,7 +353,7 @@ impl Running {
         self.lanes
             .retain(|id, lane| wanted.contains(id) || !lane.is_idle());
         for (_, lane) in self.lanes.iter().filter(|(id, _)| !wanted.contains(*id)) {
-            lane.leave(under_way);
+            lane.leave(under_way, drain);
         }
         for leg in &self.nodes.legs {
             let stays = nodes.legs.iter().any(|l| Arc::ptr_eq(&l.path, &leg.path));
@@ -397,11 +402,6 @@ impl Running {
     #[must_use]
     pub fn plan(&self) -> &Plan {
         &self.plan
-    }
-
-    /// Files that components read when they were built.
-    pub fn files(&self) -> impl Iterator<Item = &std::path::Path> {
-        self.files.names()
     }
 
     /// What an operator can do with it.

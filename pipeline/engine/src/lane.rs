@@ -7,7 +7,7 @@
 //! ```
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use sluice_component::Batching;
@@ -17,13 +17,16 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
-use tracing::{error, info};
+use tracing::{error, warn};
 
 use crate::delivery::{self, Destination, Stop};
 use crate::sink::Sink;
 
 /// Wait before a cursor that could not be stored is claimed again.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
+
+/// Longest wait for requests that are under way when the last receiver of a pipeline goes: receivers give them 20 s.
+const UNDER_WAY: Duration = Duration::from_secs(25);
 
 /// How often it is looked whether a removed exporter has taken everything.
 const LOOK: Duration = Duration::from_millis(5);
@@ -64,6 +67,8 @@ enum Wanted {
 pub(crate) struct Lane {
     wanted: watch::Sender<Wanted>,
     is_idle: Arc<AtomicBool>,
+    /// Milliseconds that one who is on the way out may take.
+    drain: Arc<AtomicU64>,
 }
 
 impl std::fmt::Debug for Wanted {
@@ -88,20 +93,26 @@ impl Lane {
         let name = work.destination.name.clone();
         let (wanted, told) = watch::channel(Wanted::Work(work));
         let is_idle = Arc::new(AtomicBool::new(false));
+        let drain = Arc::new(AtomicU64::new(millis(drain)));
         let task = Task {
             sink,
             pipeline,
             name,
-            drain,
+            drain: drain.clone(),
             stop,
             is_idle: is_idle.clone(),
         };
         tasks.spawn(task.run(Some(reader), told));
-        Self { wanted, is_idle }
+        Self {
+            wanted,
+            is_idle,
+            drain,
+        }
     }
 
     /// Puts an exporter at it, if it is not the one that is there.
-    pub(crate) fn put(&self, destination: &Arc<Destination>, batching: Batching) {
+    pub(crate) fn put(&self, destination: &Arc<Destination>, batching: Batching, drain: Duration) {
+        self.drain.store(millis(drain), Ordering::Relaxed);
         self.wanted.send_if_modified(|wanted| {
             let is_there = matches!(wanted, Wanted::Work(work) if work.is(destination, batching));
             if !is_there {
@@ -112,7 +123,8 @@ impl Lane {
     }
 
     /// Lets go of the exporter that is there.
-    pub(crate) fn leave(&self, under_way: &Arc<Vec<TaskTracker>>) {
+    pub(crate) fn leave(&self, under_way: &Arc<Vec<TaskTracker>>, drain: Duration) {
+        self.drain.store(millis(drain), Ordering::Relaxed);
         self.wanted.send_if_modified(|wanted| {
             let is_left = matches!(wanted, Wanted::Nothing(_));
             if !is_left {
@@ -122,10 +134,19 @@ impl Lane {
         });
     }
 
+    /// Whether there is somebody to tell.
+    pub(crate) fn is_alive(&self) -> bool {
+        !self.wanted.is_closed()
+    }
+
     /// Whether nobody is at it and it holds no cursor.
     pub(crate) fn is_idle(&self) -> bool {
         matches!(*self.wanted.borrow(), Wanted::Nothing(_)) && self.is_idle.load(Ordering::Acquire)
     }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The lane's own side.
@@ -134,7 +155,7 @@ struct Task {
     pipeline: Arc<str>,
     /// The exporter's.
     name: String,
-    drain: Duration,
+    drain: Arc<AtomicU64>,
     stop: Stop,
     is_idle: Arc<AtomicBool>,
 }
@@ -187,19 +208,29 @@ impl Task {
                 return true;
             }
         }
-        let deadline = Instant::now() + self.drain;
+        let drain = || Duration::from_millis(self.drain.load(Ordering::Relaxed));
+        let mut deadline = Instant::now() + drain();
         let leaves = match &*wanted.borrow() {
             Wanted::Nothing(under_way) => Some(under_way.clone()),
             Wanted::Work(_) => None,
         };
         if let Some(under_way) = leaves {
+            let settled = async {
+                // A request that is still coming in is acknowledged, too: as long as receivers wait for it, so does this.
+                for requests in under_way.iter() {
+                    let _ = tokio::time::timeout(UNDER_WAY, requests.wait()).await;
+                }
+                deadline = Instant::now() + drain();
+                timeout_at(deadline, self.everything()).await
+            };
             tokio::select! {
                 () = &mut delivering => return true,
-                taken = timeout_at(deadline, self.everything(&under_way)) => if taken.is_err() {
-                    info!(
+                taken = settled => if taken.is_err() {
+                    warn!(
                         pipeline = &*self.pipeline,
                         exporter = self.name,
-                        "removed before it has taken all records; its cursor is kept"
+                        records = self.sink.behind(&self.pipeline, &self.name),
+                        "removed before it has taken all records: they stay at its cursor, and are kept for `orphan_grace` in case the id comes back"
                     );
                 },
                 _ = wanted.changed() => {}
@@ -233,11 +264,8 @@ impl Task {
         }
     }
 
-    /// Waits until the exporter has taken what its pipeline has accepted, and what is being accepted.
-    async fn everything(&self, under_way: &[TaskTracker]) {
-        for requests in under_way {
-            requests.wait().await;
-        }
+    /// Waits until the exporter has taken what its pipeline has accepted.
+    async fn everything(&self) {
         let end = self.sink.end();
         while !self.sink.has_passed(&self.pipeline, &self.name, end) {
             tokio::time::sleep(LOOK).await;

@@ -85,7 +85,10 @@ pub(crate) fn open(plan: &sluice_config::Ledger) -> Result<Option<Ledger>, Start
 
 /// The settings to go on with when a plan says something else about the ledger. What is decided when it is opened cannot
 /// change while it is.
-pub(crate) fn adjusted(
+///
+/// # Errors
+/// [`StartError`] names the key that takes a restart.
+pub fn adjusted(
     old: &sluice_config::Ledger,
     new: &sluice_config::Ledger,
 ) -> Result<Option<Settings>, StartError> {

@@ -27,9 +27,10 @@ mod sink;
 #[cfg(test)]
 mod tests;
 
+pub use files::read_by as files_read_by;
 pub use graph::{Options, Running, StartError, start, start_idle};
 pub use health::{Health, State};
-pub use ledger::{DEFAULT_DIRECTORY, settings as ledger_settings};
+pub use ledger::{DEFAULT_DIRECTORY, adjusted as ledger_adjusted, settings as ledger_settings};
 pub use outside::MARK as REPLAY_MARK;
 pub use progress::Progress;
 pub use replay::{Control, Replay, ReplayError};

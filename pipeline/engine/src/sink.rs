@@ -100,6 +100,18 @@ impl Sink {
         }
     }
 
+    /// Records that an exporter has not passed.
+    pub(crate) fn behind(&self, pipeline: &Arc<str>, exporter: &str) -> u64 {
+        match self {
+            Self::Memory(log) => log.waiting(),
+            Self::Ledger(ledger) => {
+                let cursors = ledger.cursors();
+                let cursor = cursors.get(&cursor(pipeline, exporter));
+                cursor.map_or(0, |c| ledger.end().saturating_sub(c.cursor.low()))
+            }
+        }
+    }
+
     /// Whether an exporter has taken everything before `end`; in memory, all there is.
     pub(crate) fn has_passed(&self, pipeline: &Arc<str>, exporter: &str, end: u64) -> bool {
         match self {

@@ -56,13 +56,11 @@ struct Chunk {
 
 impl LedgerFeed {
     pub(crate) fn new(inner: Arc<Inner>, id: CursorId, start: u64) -> Self {
+        // First: whoever looks for orphans in between must not take this one for one.
+        *inner.state.lock().claimed.entry(id.clone()).or_default() += 1;
         let cursor = inner.cursors.claim(&id, start);
         let position = cursor.low();
-        let number = {
-            let mut state = inner.state.lock();
-            *state.claimed.entry(id.clone()).or_default() += 1;
-            state.tail.join(position)
-        };
+        let number = inner.state.lock().tail.join(position);
         Self {
             inner,
             id,

@@ -255,10 +255,13 @@ impl Ledger {
     /// # Errors
     /// The cursors cannot be stored.
     pub fn all_claimed(&self) -> io::Result<()> {
-        let claimed = self.inner.state.lock().claimed.clone();
-        self.inner
-            .cursors
-            .orphan(self.inner.clock.wall(), |id| claimed.contains_key(id));
+        {
+            // Held meanwhile: a reader that comes now must not find itself orphaned.
+            let state = self.inner.state.lock();
+            let now = self.inner.clock.wall();
+            let is_claimed = |id: &CursorId| state.claimed.contains_key(id);
+            self.inner.cursors.orphan(now, is_claimed);
+        }
         self.inner.cursors.put_aside_damaged()?;
         self.inner.cursors.store()
     }

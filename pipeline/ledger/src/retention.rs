@@ -97,6 +97,9 @@ pub(crate) fn release_orphans(inner: &Inner) {
         let Some(since) = state.orphaned.filter(|_| state.pins) else {
             continue;
         };
+        if inner.state.lock().claimed.contains_key(&id) {
+            continue;
+        }
         if now.saturating_sub(since) >= nanos(inner.settings().orphan_grace) {
             warn!(
                 exporter = %id.exporter, pipeline = %id.pipeline,

@@ -25,6 +25,7 @@ use hyper::body::Incoming;
 use sluice_component::{BoxFuture, BuildContext, BuildError};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::{Reply, TlsServerConfig};
 use port::{Lease, Serving};
@@ -144,8 +145,8 @@ impl Listener {
     /// Takes the port over at once: from here on every request on it is answered by `respond`, also on connections
     /// that are open, unless their clients would have to prove themselves in another way now; those are asked to end.
     ///
-    /// The future serves until `stop` fires. When another listener has leased the port by then, that is all. Otherwise
-    /// it takes no new connection and no new request, and resolves when those under way are answered or
+    /// The future serves until `stop` fires. When another listener has leased the port by then, the connections stay.
+    /// Otherwise it takes no new connection and no new request. It resolves when the requests under way are answered or
     /// [`Limits::drain`] is over. `protocol` stands in the log line. To be called within a runtime.
     ///
     /// # Errors
@@ -165,23 +166,25 @@ impl Listener {
             component,
         } = self;
         let address = lease.port().address();
-        let installed = lease.install(Serving {
+        let (requests, drain) = (TaskTracker::new(), limits.drain);
+        let is_first = lease.install(Serving {
             respond,
             limits,
             tls,
             trust,
+            era: 0,
+            requests: requests.clone(),
             hands_on_headers,
             component: component.clone(),
         });
-        match installed {
-            Ok(true) => tracing::info!(component, protocol, %address, "listening"),
-            Ok(false) => tracing::info!(component, protocol, %address, "goes on listening"),
-            Err(_) => {}
+        if is_first {
+            tracing::info!(component, protocol, %address, "listening");
+        } else {
+            tracing::info!(component, protocol, %address, "goes on listening");
         }
         async move {
-            installed?;
             stop.cancelled().await;
-            lease.end().await;
+            lease.end(requests, drain).await;
             Ok(())
         }
     }

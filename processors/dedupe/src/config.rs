@@ -90,7 +90,9 @@ impl Checked for Config {
 impl ProcessorConfig for Config {
     fn build(&self, context: &BuildContext) -> Result<Stage, BuildError> {
         // What was delivered before a reload is known after it, and so is what is under way.
-        let memory = IdMemory::over(context.kept(), self.window.0, self.max_ids);
+        // By the key: ids of another place are other ids.
+        let known = context.kept_of(self.key.as_deref().unwrap_or_default());
+        let memory = IdMemory::over(known, self.window.0, self.max_ids);
         Ok(Stage::Reserve(Arc::new(self.build_with(memory)?)))
     }
 }

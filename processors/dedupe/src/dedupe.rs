@@ -99,6 +99,10 @@ impl Reserve for Dedupe {
         self.memory.window()
     }
 
+    fn is_blank(&self) -> bool {
+        self.memory.is_empty()
+    }
+
     fn remember(&self, batch: &Batch, age: Duration) {
         let signal = batch.signal();
         if self.logs_only && signal != Signal::Logs {

@@ -382,6 +382,39 @@ async fn a_token_that_is_revoked_ends_at_once_on_a_connection_that_is_open() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_comes_later_is_waited_for_and_one_that_nobody_uses_is_not() {
+    let [at, more] = free();
+    let plain = guarded(at, "t", "one").replace(
+        "receivers:\n",
+        &format!(
+            "receivers:\n  webhook/unused: {{endpoint: '{more}', tls: {{cert_file: never.pem, key_file: never.pem}}}}\n"
+        ),
+    );
+    let sluice = Sluice::start(&plain);
+    sluice.address("otlp", "http").await;
+    let path = sluice.directory().join("pipeline.yaml");
+    // A secret of a mounted volume that is there a moment after the file that names it.
+    let secret = sluice.directory().join("token.txt");
+    let named = plain.replace(
+        "token: t}",
+        &format!("token: '${{file:{}}}'}}", secret.display()),
+    );
+    std::fs::write(&path, named).unwrap();
+    let told = |log: &sluice_tests::Log| log.text().contains("not reloaded");
+    sluice.log().wait_for(told, SOON).await.unwrap();
+    std::fs::write(&secret, "later").unwrap();
+    reloaded(&sluice, 1).await;
+    let mut connection = Connection::http1(at).await.unwrap();
+    connection.authorization = Some("Bearer later".to_owned());
+    let body = events::otlp_request(&events::generate(1, 1, 100)).encode_to_vec();
+    let status = connection
+        .post("/v1/logs", "application/x-protobuf", body)
+        .await
+        .unwrap();
+    assert_eq!(status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_symlink_that_kubernetes_flips_is_a_new_file_and_sighup_and_a_broken_file_are_told() {
     let [at] = free();
     // As a ConfigMap is mounted: pipeline.yaml -> ..data/pipeline.yaml, ..data -> ..2026_1.

@@ -2,6 +2,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use sluice_batch::{Batch, Signal, Value};
 use sluice_component::{After, Undelivered, Verdict};
@@ -271,14 +272,17 @@ async fn a_batch_of_several_pieces_goes_into_one_file() {
 fn an_attempt_that_fails_after_a_piece_takes_all_its_pieces_back() {
     let (_directory, path) = place();
     fs::write(&path, "before\n").unwrap();
-    let mut writer = Writer::new(Settings {
-        path: path.clone(),
-        append: true,
-        is_lines: true,
-        fsync: false,
-        directory_mode: None,
-        rotation: None,
-    });
+    let mut writer = Writer::new(
+        Settings {
+            path: path.clone(),
+            append: true,
+            is_lines: true,
+            fsync: false,
+            directory_mode: None,
+            rotation: None,
+        },
+        Arc::default(),
+    );
     let pieces = |fails: bool| {
         [b"one\n", b"two\n", b"six\n"]
             .into_iter()

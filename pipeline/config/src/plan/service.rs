@@ -55,7 +55,7 @@ pub enum Admin {
 
 impl Admin {
     /// The address unless the file says otherwise.
-    pub const DEFAULT: &str = "localhost:8687";
+    pub const DEFAULT: &str = "127.0.0.1:8687";
 
     /// The address to listen on.
     #[must_use]

@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::StatusCode;
+use http::header::CONNECTION;
+use http::{HeaderValue, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -39,15 +40,15 @@ pub(super) async fn admit(
     let _ = socket2::SockRef::from(&stream).set_tcp_keepalive(&keepalive);
     let _ = stream.set_nodelay(true);
     // Not held on to: what is in force changes, and a connection may live long.
-    let (acceptor, limits) = (first.tls.clone(), first.limits.clone());
+    let (acceptor, limits, era) = (first.tls.clone(), first.limits.clone(), first.era);
     drop(first);
     let Some(acceptor) = acceptor else {
-        return connection(stream, address, port, limits, end).await;
+        return connection(stream, (address, era), port, limits, end).await;
     };
     tokio::select! {
         () = end.cancelled() => {}
         shaken = tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)) => match shaken {
-            Ok(Ok(stream)) => connection(stream, address, port, limits, end).await,
+            Ok(Ok(stream)) => connection(stream, (address, era), port, limits, end).await,
             Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
             Err(_) => tracing::debug!("TLS handshake not done in time"),
         },
@@ -56,7 +57,7 @@ pub(super) async fn admit(
 
 async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     stream: S,
-    address: IpAddr,
+    (address, era): (IpAddr, u64),
     port: Arc<Port>,
     first: Limits,
     end: CancellationToken,
@@ -74,9 +75,14 @@ async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
             };
             peer.introduce(&mut request);
             async move {
-                let Some(serving) = serving else {
-                    return Ok(Reply::text(StatusCode::SERVICE_UNAVAILABLE, "try again"));
+                // Who has not proved himself as is asked for today is asked to come again.
+                let Some(serving) = serving.filter(|s| s.era == era) else {
+                    let mut response = Reply::text(StatusCode::SERVICE_UNAVAILABLE, "try again");
+                    let close = HeaderValue::from_static("close");
+                    response.headers_mut().insert(CONNECTION, close);
+                    return Ok(response);
                 };
+                let _request = serving.requests.token();
                 let mut response = serving.respond.respond(request).await;
                 for (name, value) in &serving.limits.response_headers {
                     response
@@ -93,6 +99,7 @@ async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     let serving = builder.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(serving);
 
+    let mut installed = port.installed();
     let opened = Instant::now();
     // Once told to end: when to cut it off, if ever.
     let mut ending: Option<Option<Instant>> = None;
@@ -116,6 +123,8 @@ async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
                 ending = Some(Some(Instant::now() + limits.drain));
             }
             () = activity.ended.notified() => {}
+            // Other limits, perhaps.
+            _ = installed.changed() => {}
             () = sleep_until(next) => {
                 if ending.is_some() {
                     tracing::debug!("connection cut off");

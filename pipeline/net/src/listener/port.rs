@@ -2,13 +2,14 @@
 //! successor finds both, and closes with the last lease.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use parking_lot::Mutex;
-use tokio::sync::Notify;
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, watch};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -26,6 +27,10 @@ pub(super) struct Serving {
     pub(super) tls: Option<TlsAcceptor>,
     /// How clients prove themselves; connections end when it changes.
     pub(super) trust: Option<Vec<u8>>,
+    /// How often that has changed on this port; set when it is put in force.
+    pub(super) era: u64,
+    /// Requests that this answers and that are not answered yet.
+    pub(super) requests: TaskTracker,
     /// Whether requests' headers go with their batches.
     pub(super) hands_on_headers: bool,
     pub(super) component: String,
@@ -38,20 +43,24 @@ pub(super) struct Port {
     connections: TaskTracker,
     /// Told when a connection ends and when something else is in force.
     changed: Notify,
+    /// Counts what was put in force, for the connections.
+    installed: watch::Sender<u64>,
     closing: CancellationToken,
 }
 
 struct State {
     /// `None`: closed.
-    socket: Option<TcpListener>,
+    socket: Option<Arc<TcpListener>>,
     leases: usize,
     /// Tells the connections of today's trust to end.
     end: CancellationToken,
 }
 
 impl Port {
-    /// A port with its first lease.
-    pub(super) fn new(socket: TcpListener) -> io::Result<(Arc<Self>, Lease)> {
+    /// A port with its first lease. Whatever can fail fails here, and not when it is put to use.
+    pub(super) fn new(socket: std::net::TcpListener) -> io::Result<(Arc<Self>, Lease)> {
+        socket.set_nonblocking(true)?;
+        let socket = Arc::new(TcpListener::from_std(socket)?);
         let closing = CancellationToken::new();
         let port = Arc::new(Self {
             address: socket.local_addr()?,
@@ -63,6 +72,7 @@ impl Port {
             serving: ArcSwapOption::empty(),
             connections: TaskTracker::new(),
             changed: Notify::new(),
+            installed: watch::Sender::new(0),
             closing,
         });
         let lease = Lease { port: port.clone() };
@@ -86,13 +96,18 @@ impl Port {
         self.serving.load_full()
     }
 
+    /// Tells each time that something else is put in force.
+    pub(super) fn installed(&self) -> watch::Receiver<u64> {
+        self.installed.subscribe()
+    }
+
     /// Does something with the socket, if it is open.
     pub(super) fn with_socket<R>(&self, work: impl FnOnce(&TcpListener) -> R) -> Option<R> {
-        self.state.lock().socket.as_ref().map(work)
+        self.state.lock().socket.as_deref().map(work)
     }
 
     /// Accepts connections until the port closes.
-    async fn accept(self: Arc<Self>, socket: tokio::net::TcpListener) {
+    async fn accept(self: Arc<Self>, socket: Arc<TcpListener>) {
         let incoming = async {
             loop {
                 self.has_place().await;
@@ -140,7 +155,7 @@ impl Port {
         if let Some(socket) = state.socket.take() {
             // From here on a client is refused at once, instead of waiting in the backlog for nobody; and whoever
             // binds the address next need not wait for the accepting task to let go of it.
-            let _ = socket2::SockRef::from(&socket).shutdown(std::net::Shutdown::Read);
+            let _ = socket2::SockRef::from(&*socket).shutdown(std::net::Shutdown::Read);
         }
         self.closing.cancel();
         self.connections.close();
@@ -158,33 +173,34 @@ impl Lease {
     }
 
     /// Puts something in force. Says whether it is the first.
-    pub(super) fn install(&self, serving: Serving) -> io::Result<bool> {
+    pub(super) fn install(&self, mut serving: Serving) -> bool {
         let port = &self.port;
         let mut state = port.state.lock();
         let before = port.serving();
-        if before.is_none() {
-            let socket = state.socket.as_ref().map(TcpListener::try_clone);
-            let socket = socket.ok_or_else(|| io::Error::other("the port is closed"))??;
-            socket.set_nonblocking(true)?;
-            let socket = tokio::net::TcpListener::from_std(socket)?;
-            tokio::spawn(port.clone().accept(socket));
+        if let (None, Some(socket)) = (&before, &state.socket) {
+            tokio::spawn(port.clone().accept(socket.clone()));
         }
         let is_as_before = before.as_ref().is_none_or(|b| b.trust == serving.trust);
+        serving.era = before.as_ref().map_or(0, |b| b.era) + u64::from(!is_as_before);
         port.serving.store(Some(Arc::new(serving)));
+        port.installed.send_modify(|n| *n += 1);
         if !is_as_before {
             std::mem::replace(&mut state.end, port.closing.child_token()).cancel();
         }
         port.changed.notify_one();
-        Ok(before.is_none())
+        before.is_none()
     }
 
-    /// Gives the lease back. If it was the last one, waits until the port's connections have ended.
-    pub(super) async fn end(self) {
+    /// Gives the lease back, and waits for the `requests` that came while it was in force, at most this long. If it was
+    /// the last lease, waits until the port's connections have ended.
+    pub(super) async fn end(self, requests: TaskTracker, at_most: Duration) {
         let port = self.port.clone();
         drop(self);
         if port.closing.is_cancelled() {
             port.connections.wait().await;
         }
+        requests.close();
+        let _ = tokio::time::timeout(at_most, requests.wait()).await;
     }
 }
 

@@ -72,7 +72,7 @@ fn bind(address: SocketAddr, others: &[Arc<Port>]) -> io::Result<TcpListener> {
 }
 
 /// Lets another socket of this process's user have an overlapping address, or lets it no more. Says whether that worked.
-fn is_shared(socket: &TcpListener, shared: bool) -> bool {
+fn is_shared(socket: &tokio::net::TcpListener, shared: bool) -> bool {
     SockRef::from(socket).set_reuse_port(shared).is_ok()
 }
 

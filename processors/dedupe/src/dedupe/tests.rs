@@ -6,7 +6,10 @@ use futures_util::future::join_all;
 use parking_lot::Mutex;
 use proptest::prelude::*;
 use sluice_batch::{Batch, Signal, Value, ValueBuf};
-use sluice_component::{Checked as _, Fate, HumanDuration, Problems, Reservation, Reserve as _};
+use sluice_component::{
+    BuildContext, Checked as _, Fate, HumanDuration, Problems, ProcessorConfig as _, Reservation,
+    Reserve as _, Stage,
+};
 
 use super::Dedupe;
 use crate::Config;
@@ -353,4 +356,31 @@ proptest! {
         prop_assert_eq!(delivered.keys().cloned().collect::<std::collections::BTreeSet<_>>(), all);
         prop_assert!(delivered.values().all(|times| *times == 1), "{:?}", delivered);
     }
+}
+
+#[tokio::test]
+async fn a_successor_knows_what_was_delivered_unless_it_looks_for_ids_elsewhere() {
+    let context = BuildContext::alone("dedupe");
+    let stage = |key: Option<&str>, window| {
+        let config = Config {
+            key: key.map(str::to_owned),
+            window: HumanDuration(window),
+            ..Config::default()
+        };
+        match config.build(&context).unwrap() {
+            Stage::Reserve(step) => step,
+            other => panic!("{other:?}"),
+        }
+    };
+    let minute = Duration::from_secs(60);
+    let first = stage(None, minute);
+    let mut records = batch(&["a"]);
+    (first.reserve(&mut records).settle)(&|_| true);
+    let wider = stage(None, 2 * minute);
+    assert!(!wider.is_blank());
+    let mut again = batch(&["a"]);
+    drop(wider.reserve(&mut again));
+    assert!(again.is_empty(), "a duplicate");
+    let elsewhere = stage(Some("body"), minute);
+    assert!(elsewhere.is_blank(), "it knows no id of that place");
 }
