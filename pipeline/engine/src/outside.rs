@@ -121,8 +121,6 @@ impl Outside {
         };
         let runs = parcel.sequences.iter().map(|s| *s..*s + 1).collect();
         let lease = Lease::new(Arc::new(lender), runs, Arc::new(parcel.batch));
-        // A reload must not close the exporter under it.
-        let _in_use = self.destination.users.token();
         delivery::deliver(self.destination.clone(), lease, self.stop.clone()).await;
     }
 }
