@@ -5,7 +5,7 @@
 //!                                       idle, age, stop ─▶ no new request, those under way finish ─▶ closed
 //! ```
 //!
-//! The socket and its connections belong to a [`port`], which outlives a listener that has a successor at the same
+//! The socket and its connections belong to a port (`port.rs`), which outlives a listener that has a successor at the same
 //! address: the successor answers the next request of every connection that is open.
 
 mod activity;
