@@ -268,3 +268,28 @@ async fn a_restart_repeats_only_what_was_in_flight() {
     assert_eq!(take(&mut splunk, 4).await, [2, 5, 6, 8]);
     ledger.close();
 }
+
+#[tokio::test]
+async fn an_exporter_that_comes_while_orphans_are_looked_for_is_none() {
+    let disk = SimulatedDisk::new(21);
+    let ledger = open(&disk, plain());
+    let is_over = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
+                ledger.all_claimed().unwrap();
+            }
+        });
+        let mut orphaned = 0;
+        for _ in 0..2000 {
+            let reader = reader(&ledger, "splunk");
+            // Whoever looked before the claim has finished then, or this would be marked.
+            ledger.all_claimed().unwrap();
+            orphaned += usize::from(cursor(&ledger, "splunk").orphaned.is_some());
+            drop(reader);
+        }
+        is_over.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert_eq!(orphaned, 0, "its records would go after the grace");
+    });
+    ledger.close();
+}
