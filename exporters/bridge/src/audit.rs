@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use sluice_batch::{Map, Value};
+use sluice_batch::Map;
 use sluice_component::audit;
 pub(crate) use sluice_component::audit::event_id;
 
@@ -67,7 +67,7 @@ impl<'a> AuditEvent<'a> {
     /// Who produced it, as host names are written: `policy-gateway` for `policy_gateway`.
     pub(crate) fn source(&self) -> Option<Cow<'a, str>> {
         self.member("source")
-            .or_else(|| text(self.record.resource().get("service.name")))
+            .or_else(|| text(self.record.of_resource("service.name")))
             .map(as_host)
     }
 
@@ -76,16 +76,14 @@ impl<'a> AuditEvent<'a> {
         text(self.record.get("ai.project.id")).or_else(|| self.member("project_id"))
     }
 
-    /// Attributes that say more than the object does: all, except the view that a receiver derived from the object.
-    pub(crate) fn further_attributes(
-        &self,
-    ) -> impl Iterator<Item = (&'a str, Value<'a>)> + use<'a> {
-        let is_view_left_out =
-            self.object.is_some() && self.record.scope().name() == NORMALISED_SCOPE;
-        self.record
-            .attributes()
-            .iter()
-            .filter(move |(key, _)| !(is_view_left_out && is_normalised_view(key)))
+    /// Whether a receiver derived attributes from the object.
+    pub(crate) fn has_view(&self) -> bool {
+        self.object.is_some() && self.record.scope().name() == NORMALISED_SCOPE
+    }
+
+    /// Whether an attribute of this name says more than the object does: all do, except the view that a receiver derived.
+    pub(crate) fn is_further(&self, key: &str) -> bool {
+        !(self.has_view() && is_normalised_view(key))
     }
 
     fn member(&self, key: &str) -> Option<Cow<'a, str>> {
@@ -114,7 +112,7 @@ pub(crate) fn as_host(source: Cow<'_, str>) -> Cow<'_, str> {
 
 #[cfg(test)]
 mod tests {
-    use sluice_batch::{Batch, Signal, ValueBuf};
+    use sluice_batch::{Batch, Signal, Value, ValueBuf};
 
     use super::*;
     use crate::tests::audit_batch;
@@ -164,8 +162,11 @@ mod tests {
         let further = |batch: &Batch| {
             let audit = AuditEvent::of(View::of(batch.record(0))).expect("an audit event");
             audit
-                .further_attributes()
-                .map(|(key, _)| key.to_owned())
+                .record
+                .attributes()
+                .keys()
+                .filter(|key| audit.is_further(key))
+                .map(str::to_owned)
                 .collect::<Vec<_>>()
         };
         assert_eq!(further(&audit_batch(&["e"])), ["data.classification"]);

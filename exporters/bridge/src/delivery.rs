@@ -7,12 +7,14 @@ mod tests;
 mod verdicts;
 
 pub(crate) use self::http::{Http, HttpKeys, no_credentials, parse_url};
+use payload::Sealed;
 pub(crate) use payload::{Framing, Limits, MAX_ENCODED, Payload};
 pub(crate) use verdicts::Verdicts;
 
 use std::ops::Range;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::future::join_all;
 use sluice_component::{After, Verdict};
 use tokio::time::Instant;
@@ -63,7 +65,7 @@ pub(crate) trait Destination: Sync {
     fn request(
         &self,
         route: &Self::Route,
-        body: Vec<u8>,
+        body: Bytes,
         records: usize,
     ) -> impl Future<Output = Outcome> + Send;
 
@@ -82,16 +84,17 @@ pub(crate) trait Destination: Sync {
 /// is begun: what is left is to be tried again.
 pub(crate) async fn deliver<D: Destination>(
     destination: &D,
-    payloads: &[Payload<D::Route>],
+    payloads: impl IntoIterator<Item = Payload<D::Route>>,
     limits: Limits,
     patience: Duration,
     verdicts: &mut Verdicts,
 ) {
+    let payloads: Vec<_> = payloads.into_iter().map(Payload::seal).collect();
     let deadline = Instant::now() + patience;
     // Why nothing more is sent, once the destination as a whole is known to be away.
     let mut away: Option<(After, String)> = None;
     let mut receipts = Vec::new();
-    for payload in payloads {
+    for payload in &payloads {
         // Likewise, for this payload's route alone.
         let mut held: Option<String> = None;
         let mut next = payload.requests(limits);
@@ -155,7 +158,7 @@ pub(crate) async fn deliver<D: Destination>(
 
 /// Notes the fates of a request's records; returns the runs to send again.
 fn each<R>(
-    payload: &Payload<R>,
+    payload: &Sealed<R>,
     records: Range<usize>,
     fates: Vec<Fate>,
     verdicts: &mut Verdicts,

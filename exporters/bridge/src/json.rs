@@ -43,6 +43,15 @@ impl<'o> Object<'o> {
         self.out
     }
 
+    /// Adds a key that is written already, with its colon; the caller appends its value.
+    pub(crate) fn written_key(&mut self, key: &[u8]) -> &mut Vec<u8> {
+        if !std::mem::take(&mut self.is_empty) {
+            self.out.push(b',');
+        }
+        self.out.extend_from_slice(key);
+        self.out
+    }
+
     /// A member.
     pub(crate) fn value(&mut self, key: &str, value: Value<'_>) {
         match value {

@@ -9,7 +9,7 @@ pub(crate) struct Keys([u64; 4]);
 impl Keys {
     /// The keys of attributes.
     pub(crate) fn of(attributes: Attributes<'_>) -> Self {
-        attributes.iter().map(|(key, _)| key).collect()
+        attributes.keys().collect()
     }
 
     /// Whether `key` may be a member.

@@ -16,6 +16,7 @@ mod delivery;
 pub mod elasticsearch;
 mod json;
 mod keys;
+mod names;
 mod removed;
 mod retry_after;
 pub mod siem_bridge;

@@ -3,27 +3,63 @@
 use std::borrow::Cow;
 use std::ops::Deref;
 
-use sluice_batch::{Level, Record, Value};
+use sluice_batch::{Attributes, Level, Record, Value};
 
 use crate::json::Object;
 use crate::keys::Keys;
+use crate::names::Names;
 
-/// A record, its resource and the set of its keys.
+/// What an encoder keeps from one record of a batch to the next, because neighbours have most of it in common.
+#[derive(Debug, Default)]
+pub(crate) struct Neighbours<'a> {
+    /// The last record's attributes, and the set of their keys.
+    last: Option<(Attributes<'a>, Keys)>,
+    /// The position of its resource, and the set of that one's keys.
+    last_resource: Option<(usize, Keys)>,
+    /// The names of the attributes of the records themselves.
+    pub(crate) names: Names<'a>,
+    /// The members that come from the resource.
+    pub(crate) resource: ResourceMembers,
+}
+
+impl<'a> Neighbours<'a> {
+    /// Looks at the next record.
+    pub(crate) fn view(&mut self, record: Record<'a>) -> View<'a> {
+        let attributes = record.attributes();
+        let keys = match self.last {
+            Some((last, keys)) if attributes.have_keys_of(last) => keys,
+            _ => Keys::of(attributes),
+        };
+        self.last = Some((attributes, keys));
+        let (at, resource) = (record.resource_index(), record.resource());
+        let resource_keys = match self.last_resource {
+            Some((last, keys)) if last == at => keys,
+            _ => Keys::of(resource.attributes()),
+        };
+        self.last_resource = Some((at, resource_keys));
+        View {
+            record,
+            resource,
+            keys,
+            resource_keys,
+        }
+    }
+}
+
+/// A record, its resource and the sets of their keys.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct View<'a> {
     record: Record<'a>,
     resource: Level<'a>,
     keys: Keys,
+    resource_keys: Keys,
 }
 
 impl<'a> View<'a> {
-    /// Looks at a record.
+    /// Looks at one record alone.
+    #[cfg(test)]
     pub(crate) fn of(record: Record<'a>) -> Self {
-        Self {
-            record,
-            resource: record.resource(),
-            keys: Keys::of(record.attributes()),
-        }
+        Neighbours::default().view(record)
     }
 
     /// The value of the record's first attribute named `key`.
@@ -41,9 +77,19 @@ impl<'a> View<'a> {
         self.resource
     }
 
+    /// The value of its resource's first attribute named `key`.
+    #[inline]
+    pub(crate) fn of_resource(&self, key: &str) -> Option<Value<'a>> {
+        if self.resource_keys.may_hold(key) {
+            self.resource.get(key)
+        } else {
+            None
+        }
+    }
+
     /// The value of an attribute of the record, else of its resource, as text.
     pub(crate) fn attribute(&self, key: &str) -> Option<Cow<'a, str>> {
-        text(self.get(key)).or_else(|| text(self.resource.get(key)))
+        text(self.get(key)).or_else(|| text(self.of_resource(key)))
     }
 
     /// Attributes of the resource, without those that the record sets itself.

@@ -66,6 +66,9 @@ pub enum DecodeError {
     TooLarge(String),
 }
 
+/// How many added keys are remembered: about as many as all processors together add to each record.
+const MAX_ADDED: usize = 16;
+
 /// Records of one signal with their resources and scopes.
 ///
 /// Rows are in wire order: a resource's scopes follow one another, and so do a scope's records.
@@ -81,6 +84,8 @@ pub struct Batch {
     pub(crate) metrics: Vec<MetricRow>,
     pub(crate) records: Vec<RecordRow>,
     pub(crate) attributes: Vec<Attribute>,
+    /// Keys that edits added, where they stand: records that get the same one share its bytes.
+    pub(crate) added: Vec<Text>,
     /// Whether records were taken out: then what they leave empty is not written.
     pub(crate) pruned: bool,
     /// See [`Batch::searched`].
@@ -102,6 +107,7 @@ impl Batch {
             metrics: Vec::new(),
             records: Vec::new(),
             attributes: Vec::new(),
+            added: Vec::new(),
             pruned: false,
             searched: 0,
             sender: None,
@@ -394,7 +400,8 @@ impl Batch {
         checked_before(self.bytes(text))
     }
 
-    #[inline]
+    // Where it is a call, its result goes through memory in pieces of other sizes than it is read in, which stalls.
+    #[inline(always)]
     pub(crate) fn value(&self, cell: Cell) -> Value<'_> {
         match cell {
             Cell::Absent | Cell::Empty => Value::Empty,
@@ -424,6 +431,20 @@ impl Batch {
         );
         self.side.extend_from_slice(bytes);
         Text::side(start, self.side.len())
+    }
+
+    /// A key in the buffer of edits: the one that stands there already, if it was added not long ago.
+    fn keep_key(&mut self, key: &str) -> Text {
+        let known = self.added.iter().find(|text| self.text(**text) == key);
+        if let Some(known) = known {
+            return *known;
+        }
+        let text = self.keep(key.as_bytes());
+        if self.added.len() == MAX_ADDED {
+            self.added.remove(0);
+        }
+        self.added.push(text);
+        text
     }
 
     /// A row's cell with `value`'s content in the buffer of edits.
@@ -468,7 +489,7 @@ impl Batch {
             self.attributes[at].value = value;
             return span;
         }
-        let key = self.keep(key.as_bytes());
+        let key = self.keep_key(key);
         if span.end as usize != self.attributes.len() {
             let start = self.attributes.len() as u32;
             self.attributes.extend_from_within(span.range());

@@ -40,6 +40,7 @@ fn decode_within(budget: usize, signal: Signal, wire: Bytes) -> Result<Batch, De
         buf: &wire,
         in_side: false,
         budget,
+        back: 0,
     };
     decoder.request(0, wire.len())?;
     Ok(batch)
@@ -52,6 +53,9 @@ struct Decoder<'d> {
     /// Whether `buf` will stand in the batch's side buffer (at the same offsets).
     in_side: bool,
     budget: usize,
+    /// How far back from the next attribute the one stands that has the same place in the record before: neighbours
+    /// mostly have the same keys in the same order, and then share their bytes. 0: there is no record before.
+    back: usize,
 }
 
 /// Room for attributes is made as if none were smaller on the wire: at most twice the request.

@@ -45,6 +45,7 @@ impl Batch {
             to: part,
             copies_wire,
             anchor: None,
+            before: Default::default(),
         };
         let (mut resource, mut scope, mut metric) = (usize::MAX, usize::MAX, usize::MAX);
         for row in &self.records[records] {
@@ -192,6 +193,8 @@ struct Copier<'b> {
     copies_wire: bool,
     /// A stretch that was copied just now and where it went: texts inside it need no copy of their own.
     anchor: Option<(Text, usize)>,
+    /// The attributes that were copied before, and where they went: neighbours share the bytes of their keys.
+    before: (Span, Span),
 }
 
 impl Copier<'_> {
@@ -226,18 +229,25 @@ impl Copier<'_> {
     }
 
     fn attributes(&mut self, span: Span) -> Span {
+        let from = self.from;
         let start = self.to.attributes.len() as u32;
-        for attribute in &self.from.attributes[span.range()] {
-            let new = Attribute {
-                key: self.text(attribute.key),
-                value: map_cell(attribute.value, &mut |t| self.text(t)),
+        let (theirs, ours) = self.before;
+        for (at, attribute) in from.attributes[span.range()].iter().enumerate() {
+            let before = from.attributes[theirs.range()].get(at);
+            let key = if before.is_some_and(|before| before.key == attribute.key) {
+                self.to.attributes[ours.range()][at].key
+            } else {
+                self.text(attribute.key)
             };
-            self.to.attributes.push(new);
+            let value = map_cell(attribute.value, &mut |t| self.text(t));
+            self.to.attributes.push(Attribute { key, value });
         }
-        Span {
+        let copied = Span {
             start,
             end: self.to.attributes.len() as u32,
-        }
+        };
+        self.before = (span, copied);
+        copied
     }
 
     fn level(&mut self, row: &LevelRow, parent: u32) -> LevelRow {

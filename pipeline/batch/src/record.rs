@@ -21,6 +21,39 @@ impl<'a> Attributes<'a> {
             .map(|at| self.batch.value(self.batch.attributes[at].value))
     }
 
+    /// The keys.
+    pub fn keys(self) -> impl ExactSizeIterator<Item = &'a str> {
+        let batch = self.batch;
+        batch.attributes[self.span.range()]
+            .iter()
+            .map(move |a| batch.text(a.key))
+    }
+
+    /// The value at a place.
+    ///
+    /// # Panics
+    /// Past the end, as a slice does.
+    #[must_use]
+    #[inline]
+    pub fn value_at(self, at: usize) -> Value<'a> {
+        self.batch
+            .value(self.batch.attributes[self.span.range()][at].value)
+    }
+
+    /// Whether these have the keys of `other` in the same order. Only neighbours in one batch are known to, for it is
+    /// told without a look at the keys: `false` says nothing.
+    #[must_use]
+    #[inline]
+    pub fn have_keys_of(self, other: Self) -> bool {
+        let rows = |of: Self| &of.batch.attributes[of.span.range()];
+        std::ptr::eq(self.batch, other.batch)
+            && self.len() == other.len()
+            && rows(self)
+                .iter()
+                .zip(rows(other))
+                .all(|(a, b)| a.key == b.key)
+    }
+
     /// Keys and values.
     pub fn iter(self) -> impl ExactSizeIterator<Item = (&'a str, Value<'a>)> {
         let batch = self.batch;

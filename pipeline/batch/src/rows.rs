@@ -59,8 +59,10 @@ impl Text {
     }
 }
 
-/// An attribute's or a body's value. 16 bytes.
+/// An attribute's or a body's value. 16 bytes: a word that tells which, and a word. Were the tag a byte, the compiler would
+/// move the rest in pieces that begin beside it, and reading what was just written in other pieces stalls.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[repr(u64)]
 pub(crate) enum Cell {
     /// No `AnyValue` at all.
     Absent,

@@ -14,13 +14,15 @@ use super::{MAX_LOG_BYTES, tags};
 use crate::audit::{AuditEvent, as_host, event_id};
 use crate::delivery::{MAX_ENCODED, Payload, Verdicts};
 use crate::json::{HexId, Object};
-use crate::view::{ResourceMembers, View, text};
+use crate::names::Nested;
+use crate::view::{Neighbours, View, text};
 
 /// The intake takes logs up to 18 hours old, and about 2 hours ahead; the delivery itself needs a little of that.
 const MAX_AGE: Duration = Duration::from_secs(18 * 3600 - 600);
 const MAX_AHEAD: Duration = Duration::from_secs(2 * 3600 - 600);
 /// Attributes nested deeper end up as JSON text.
 const MAX_DEPTH: usize = 10;
+const FLAT: Nested = Nested::Flattened(MAX_DEPTH);
 
 /// Writes logs.
 #[derive(Debug)]
@@ -57,7 +59,7 @@ impl Encoder {
     ) -> Payload<()> {
         let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
         let mut payload = Payload::with_room((), batch);
-        let mut resource = ResourceMembers::default();
+        let mut neighbours = Neighbours::default();
         let mut encoded = 0;
         for record in batch.records() {
             if encoded >= MAX_ENCODED {
@@ -92,11 +94,11 @@ impl Encoder {
                         out.push(b',');
                         let log = Log {
                             encoder: self,
-                            record: View::of(record),
+                            record: neighbours.view(record),
                             stamp,
                             replayed: is_stale.then_some(time),
                         };
-                        log.write(&mut resource, out);
+                        log.write(&mut neighbours, out);
                     });
                     if let Err(size) = pushed {
                         let size = size - 1;
@@ -123,12 +125,12 @@ struct Log<'a> {
     replayed: Option<Duration>,
 }
 
-impl Log<'_> {
-    fn write(&self, resource: &mut ResourceMembers, out: &mut Vec<u8>) {
+impl<'a> Log<'a> {
+    fn write(&self, neighbours: &mut Neighbours<'a>, out: &mut Vec<u8>) {
         let mut log = Object::open(out);
         match AuditEvent::of(self.record) {
-            Some(audit) => self.audit(audit, resource, &mut log),
-            None => self.other(&mut log),
+            Some(audit) => self.audit(audit, neighbours, &mut log),
+            None => self.other(neighbours, &mut log),
         }
         if let Some(time) = self.replayed {
             log.text("event.original_timestamp", &iso(time));
@@ -136,7 +138,7 @@ impl Log<'_> {
         log.close();
     }
 
-    fn audit(&self, audit: AuditEvent<'_>, resource: &mut ResourceMembers, log: &mut Object<'_>) {
+    fn audit(&self, audit: AuditEvent<'a>, neighbours: &mut Neighbours<'a>, log: &mut Object<'_>) {
         let source = audit.source();
         let source = source.as_deref().unwrap_or("policy-gateway");
         let service = Some(self.encoder.service.as_str()).filter(|text| !text.is_empty());
@@ -162,26 +164,31 @@ impl Log<'_> {
         self.trace(log);
         // One level down, where no name is reserved.
         log.object_if_any("attributes", |object| {
-            audit
-                .further_attributes()
-                .for_each(|(key, value)| object.flattened(key, value, MAX_DEPTH));
+            let (attributes, choice) = (self.record.attributes(), u8::from(audit.has_view()));
+            neighbours
+                .names
+                .write(attributes, choice, FLAT, object, |key| {
+                    audit.is_further(key).then_some(Cow::Borrowed(key))
+                });
         });
         let is_said = |key: &str, value: Value<'_>| {
             key == "service.name" && as_host(value.to_text()) == source
         };
-        let service = self.record.resource().get("service.name");
+        let service = self.record.of_resource("service.name");
         let choice = u8::from(service.is_some_and(|value| is_said("service.name", value)));
         log.object_if_any("resource", |object| {
-            resource.write(&self.record, choice, object, |object| {
-                self.record
-                    .resource_attributes()
-                    .filter(|(key, value)| !is_said(key, *value))
-                    .for_each(|(key, value)| object.flattened(key, value, MAX_DEPTH));
-            });
+            neighbours
+                .resource
+                .write(&self.record, choice, object, |object| {
+                    self.record
+                        .resource_attributes()
+                        .filter(|(key, value)| !is_said(key, *value))
+                        .for_each(|(key, value)| object.flattened(key, value, MAX_DEPTH));
+                });
         });
     }
 
-    fn other(&self, log: &mut Object<'_>) {
+    fn other(&self, neighbours: &mut Neighbours<'a>, log: &mut Object<'_>) {
         let record = self.record;
         let named = |names: &[&str]| {
             let found = record
@@ -232,25 +239,21 @@ impl Log<'_> {
             log.text("otel.timestamp", &record.event_time().to_string());
         }
         log.text_if_any("otel.event_name", record.name());
-        let mut write = |key: &str, value: Value<'_>| {
-            if is_reserved(key) {
-                log.flattened(&format!("otel.{key}"), value, MAX_DEPTH);
-            } else {
-                log.flattened(key, value, MAX_DEPTH);
-            }
-        };
+        let mut write = |key, value| log.flattened(&unreserved(key), value, MAX_DEPTH);
         record
             .resource_attributes()
             .for_each(|(key, value)| write(key, value));
         for (key, value) in record.scope().attributes().iter() {
-            if record.get(key).is_none() && record.resource().get(key).is_none() {
+            if record.get(key).is_none() && record.of_resource(key).is_none() {
                 write(key, value);
             }
         }
-        record
-            .attributes()
-            .iter()
-            .for_each(|(key, value)| write(key, value));
+        // Neighbours that are audit events have the choices 0 and 1.
+        neighbours
+            .names
+            .write(record.attributes(), 2, FLAT, log, |key| {
+                Some(unreserved(key))
+            });
     }
 
     fn trace(&self, log: &mut Object<'_>) {
@@ -263,8 +266,7 @@ impl Log<'_> {
                 continue;
             };
             let hex = HexId::of(id);
-            if self.record.get(names[0]).is_none() && self.record.resource().get(names[0]).is_none()
-            {
+            if self.record.get(names[0]).is_none() && self.record.of_resource(names[0]).is_none() {
                 log.text(names[0], hex.as_str());
             }
             log.text(names[1], hex.as_str());
@@ -351,6 +353,15 @@ fn is_reserved(key: &str) -> bool {
         "otel.span_id",
     ];
     RESERVED.contains(&key)
+}
+
+/// A name for an attribute that nothing else is called by.
+fn unreserved(key: &str) -> Cow<'_, str> {
+    if is_reserved(key) {
+        Cow::Owned(format!("otel.{key}"))
+    } else {
+        Cow::Borrowed(key)
+    }
 }
 
 fn is_loopback_name(name: &str) -> bool {

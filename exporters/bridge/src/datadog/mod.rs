@@ -21,6 +21,7 @@ pub use config::{ApiConfig, CompressionKind, Config, HostMetadata, LogsConfig, S
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, header};
 use sluice_batch::{Batch, Signal};
 use sluice_component::{
@@ -89,7 +90,7 @@ impl Exporter for Datadog {
         }
         let mut verdicts = Verdicts::default();
         let payload = self.encoder.encode(batch, SystemTime::now(), &mut verdicts);
-        deliver(self, &[payload], LIMITS, self.patience, &mut verdicts).await;
+        deliver(self, [payload], LIMITS, self.patience, &mut verdicts).await;
         verdicts.into_result()
     }
 }
@@ -97,7 +98,7 @@ impl Exporter for Datadog {
 impl Destination for Datadog {
     type Route = ();
 
-    async fn request(&self, (): &(), body: Vec<u8>, _records: usize) -> Outcome {
+    async fn request(&self, (): &(), body: Bytes, _records: usize) -> Outcome {
         if let Some(check) = &self.key_check
             && let Err(outcome) = check.done(&self.http).await
         {

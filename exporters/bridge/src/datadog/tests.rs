@@ -52,9 +52,10 @@ fn encoded(keys: Json, batch: &Batch, at_nanos: u64) -> (String, Vec<String>) {
         UNIX_EPOCH + Duration::from_nanos(at_nanos),
         &mut found,
     );
-    let body = payload.body(0..payload.len(), Framing::JsonArray);
+    let len = payload.len();
+    let body = payload.seal().body(0..len, Framing::JsonArray);
     (
-        String::from_utf8(body).expect("JSON is UTF-8"),
+        String::from_utf8(body.to_vec()).expect("JSON is UTF-8"),
         verdicts(found.into_result()),
     )
 }

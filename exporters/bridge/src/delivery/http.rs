@@ -106,7 +106,7 @@ impl Http {
         &self,
         url: &Url,
         more: HeaderMap,
-        body: Vec<u8>,
+        body: Bytes,
     ) -> Result<Answer, SendError> {
         let compression = self.compression.unwrap_or(if is_loopback(url) {
             Compression::None
@@ -117,18 +117,19 @@ impl Http {
         let body = match compression {
             Compression::None => body,
             _ if body.len() <= COMPRESS_ELSEWHERE => {
-                compression.compress(params, &body).map_err(broken)?
+                compression.compress(params, &body).map_err(broken)?.into()
             }
             _ => tokio::task::spawn_blocking(move || compression.compress(params, &body))
                 .await
                 .map_err(broken)?
-                .map_err(broken)?,
+                .map_err(broken)?
+                .into(),
         };
         let mut headers = more;
         if let Some(encoding) = compression.content_encoding() {
             headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
         }
-        self.send(Method::POST, url, headers, body.into()).await
+        self.send(Method::POST, url, headers, body).await
     }
 
     /// Makes any request, uncompressed.
@@ -193,7 +194,7 @@ mod tests {
         let url = parse_url(&double.url("/api/v2/logs")).expect("a URL");
         // Below and above the size that is compressed elsewhere.
         for size in [10, COMPRESS_ELSEWHERE + 1] {
-            http.post(&url, HeaderMap::new(), vec![b'x'; size])
+            http.post(&url, HeaderMap::new(), vec![b'x'; size].into())
                 .await
                 .expect("an answer");
         }

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use bytes::Bytes;
 use sluice_batch::Batch;
 
 /// Once so many bytes are encoded, the batch's other records wait for the next attempt: a resource is repeated with each
@@ -28,7 +29,7 @@ pub(crate) struct Limits {
     pub(crate) framing: Framing,
 }
 
-/// Encoded records that go the same way.
+/// Records that go the same way, while they are encoded.
 #[derive(Debug)]
 pub(crate) struct Payload<R> {
     /// The way.
@@ -95,6 +96,27 @@ impl<R> Payload<R> {
         self.ends.len()
     }
 
+    /// Nothing more is added.
+    pub(crate) fn seal(self) -> Sealed<R> {
+        Sealed {
+            route: self.route,
+            bytes: self.bytes.into(),
+            ends: self.ends,
+        }
+    }
+}
+
+/// Encoded records that go the same way.
+#[derive(Debug)]
+pub(crate) struct Sealed<R> {
+    /// The way.
+    pub(crate) route: R,
+    bytes: Bytes,
+    /// See [`Payload::ends`].
+    ends: Vec<(usize, u32)>,
+}
+
+impl<R> Sealed<R> {
     /// Runs of records that fit into a request each.
     pub(crate) fn requests(&self, limits: Limits) -> Vec<Range<usize>> {
         // The bracket that ends an array; the one that begins it replaces a comma.
@@ -114,18 +136,19 @@ impl<R> Payload<R> {
         runs
     }
 
-    /// The body of one request.
-    pub(crate) fn body(&self, records: Range<usize>, framing: Framing) -> Vec<u8> {
-        let bytes = &self.bytes[self.bytes_of(&records)];
-        let mut body = Vec::with_capacity(bytes.len() + 1);
-        body.extend_from_slice(bytes);
-        if framing == Framing::JsonArray {
-            if let Some(comma) = body.first_mut() {
-                *comma = b'[';
-            }
-            body.push(b']');
+    /// The body of one request; a copy only where it must be framed.
+    pub(crate) fn body(&self, records: Range<usize>, framing: Framing) -> Bytes {
+        let bytes = self.bytes.slice(self.bytes_of(&records));
+        if framing == Framing::Concatenated {
+            return bytes;
         }
-        body
+        let mut body = Vec::with_capacity(bytes.len() + 1);
+        body.extend_from_slice(&bytes);
+        if let Some(comma) = body.first_mut() {
+            *comma = b'[';
+        }
+        body.push(b']');
+        body.into()
     }
 
     /// Positions in the batch.

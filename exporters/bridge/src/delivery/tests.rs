@@ -11,8 +11,8 @@ struct Scripted<F> {
 impl<F: Fn(&str, usize) -> Outcome + Sync> Destination for Scripted<F> {
     type Route = ();
 
-    async fn request(&self, (): &(), body: Vec<u8>, records: usize) -> Outcome {
-        let body = String::from_utf8(body).expect("text");
+    async fn request(&self, (): &(), body: Bytes, records: usize) -> Outcome {
+        let body = String::from_utf8(body.to_vec()).expect("text");
         let outcome = (self.answer)(&body, records);
         self.bodies.lock().push(body);
         outcome
@@ -55,7 +55,7 @@ async fn send(
     let mut verdicts = Verdicts::default();
     deliver(
         &destination,
-        &[payload(records)],
+        [payload(records)],
         limits,
         Duration::from_secs(60),
         &mut verdicts,
@@ -168,7 +168,7 @@ async fn an_attempt_out_of_time_begins_no_request() {
     let mut verdicts = Verdicts::default();
     deliver(
         &destination,
-        &[payload(&["a"])],
+        [payload(&["a"])],
         LIMITS,
         Duration::ZERO,
         &mut verdicts,
@@ -190,7 +190,7 @@ fn a_record_over_the_bound_is_taken_out_again() {
     assert_eq!(push(&mut payload, 3), Ok(3));
     assert_eq!(push(&mut payload, 4), Err(4));
     assert_eq!(payload.len(), 1);
-    assert_eq!(payload.body(0..1, Framing::Concatenated), b"xxx");
+    assert_eq!(payload.seal().body(0..1, Framing::Concatenated), "xxx");
 }
 
 #[test]

@@ -13,20 +13,21 @@ use super::ecs;
 use crate::audit::AuditEvent;
 use crate::json::{HexId, Object};
 use crate::keys::Firsts;
-use crate::view::{ResourceMembers, View};
+use crate::names::Nested;
+use crate::view::{Neighbours, View};
 
 /// Writes a document on one line.
-pub(super) fn write(
-    record: View<'_>,
+pub(super) fn write<'a>(
+    record: View<'a>,
     mode: MappingMode,
     time: u64,
-    resource: &mut ResourceMembers,
+    neighbours: &mut Neighbours<'a>,
     out: &mut Vec<u8>,
 ) {
     let mut document = Object::open(out);
     match mode {
-        MappingMode::Source => source(record, time, resource, &mut document),
-        MappingMode::Otel => otel(record, time, resource, &mut document),
+        MappingMode::Source => source(record, time, neighbours, &mut document),
+        MappingMode::Otel => otel(record, time, neighbours, &mut document),
         MappingMode::None => plain(
             record,
             time,
@@ -43,13 +44,18 @@ pub(super) fn write(
                 document.members(body, str::is_empty);
             }
             // The Collector drops these; here they keep the shape that loses nothing.
-            _ => otel(record, time, resource, &mut document),
+            _ => otel(record, time, neighbours, &mut document),
         },
     }
     document.close();
 }
 
-fn source(record: View<'_>, time: u64, resource: &mut ResourceMembers, document: &mut Object<'_>) {
+fn source<'a>(
+    record: View<'a>,
+    time: u64,
+    neighbours: &mut Neighbours<'a>,
+    document: &mut Object<'_>,
+) {
     let body = record.body().as_map();
     let has = |key: &str| body.is_some_and(|body| body.get(key).is_some());
     if !has("@timestamp") {
@@ -80,17 +86,27 @@ fn source(record: View<'_>, time: u64, resource: &mut ResourceMembers, document:
             otel.value("unnamed", unnamed);
         }
         if let Some(audit) = AuditEvent::of(record) {
-            members(otel, "attributes", audit.further_attributes());
+            otel.object_if_any("attributes", |object| {
+                let choice = u8::from(audit.has_view());
+                own(record, choice, neighbours, object, |key| {
+                    audit.is_further(key)
+                });
+            });
         }
         otel.object_if_any("resource", |object| {
-            resource.write(&record, 0, object, |object| {
+            neighbours.resource.write(&record, 0, object, |object| {
                 each(object, record.resource_attributes())
             });
         });
     });
 }
 
-fn otel(record: View<'_>, time: u64, shared: &mut ResourceMembers, document: &mut Object<'_>) {
+fn otel<'a>(
+    record: View<'a>,
+    time: u64,
+    neighbours: &mut Neighbours<'a>,
+    document: &mut Object<'_>,
+) {
     document.text("@timestamp", &iso(time));
     if record.observed_time() != 0 {
         document.text("observed_timestamp", &iso(record.observed_time()));
@@ -102,17 +118,12 @@ fn otel(record: View<'_>, time: u64, shared: &mut ResourceMembers, document: &mu
     document.text_if_any("trace_id", HexId::of(record.trace_id()).as_str());
     document.text_if_any("span_id", HexId::of(record.span_id()).as_str());
     document.text_if_any("event_name", record.name());
-    members(
-        document,
-        "attributes",
-        record
-            .attributes()
-            .iter()
-            .filter(|(key, _)| !is_routing(key)),
-    );
+    document.object_if_any("attributes", |object| {
+        own(record, 2, neighbours, object, |key| !is_routing(key));
+    });
     document.object("resource", |resource| {
         resource.object_if_any("attributes", |object| {
-            shared.write(&record, 1, object, |object| {
+            neighbours.resource.write(&record, 1, object, |object| {
                 let attributes = record.resource().attributes().iter();
                 each(object, attributes.filter(|(key, _)| !is_routing(key)));
             });
@@ -192,6 +203,24 @@ fn plain(
     {
         document.value(&format!("{scope}{key}"), value);
     }
+}
+
+/// The record's own attributes as members, each key once. `choice`: what `is_wanted` depends on besides the key.
+fn own<'a>(
+    record: View<'a>,
+    choice: u8,
+    neighbours: &mut Neighbours<'a>,
+    object: &mut Object<'_>,
+    is_wanted: impl Fn(&str) -> bool,
+) {
+    let mut firsts = Firsts::default();
+    let attributes = record.attributes();
+    neighbours
+        .names
+        .write(attributes, choice, Nested::Kept, object, |key| {
+            let name = if key.is_empty() { "unnamed" } else { key };
+            (is_wanted(key) && firsts.is_first(key)).then_some(Cow::Borrowed(name))
+        });
 }
 
 /// An object of attributes, each key once; nothing when there is none.

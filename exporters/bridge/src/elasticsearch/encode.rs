@@ -13,7 +13,7 @@ use super::index::{IndexPattern, data_stream, sanitised};
 use crate::audit::{AuditEvent, event_id};
 use crate::delivery::{MAX_ENCODED, Payload, Verdicts};
 use crate::json::Object;
-use crate::view::{ResourceMembers, View, text};
+use crate::view::{Neighbours, View, text};
 
 /// Elasticsearch's longest `_id`, in bytes.
 const MAX_ID: usize = 512;
@@ -74,7 +74,7 @@ impl Encoder {
     pub(super) fn encode(&self, batch: &Batch, verdicts: &mut Verdicts) -> [Payload<Route>; 2] {
         let mut own = Payload::with_room(Route { is_own: true }, batch);
         let mut named = Payload::new(Route { is_own: false });
-        let mut resource = ResourceMembers::default();
+        let mut neighbours = Neighbours::default();
         let mut encoded = 0;
         // Index names of one batch are few: the last one is kept for the next record of the same hour.
         let mut last: Option<(u64, String)> = None;
@@ -84,7 +84,7 @@ impl Encoder {
                 verdicts.next(position..batch.len());
                 break;
             }
-            let record = View::of(record);
+            let record = neighbours.view(record);
             let time = match record.event_time() {
                 // `@timestamp` must be there; a record without any time has never been anywhere else.
                 0 => SystemTime::now()
@@ -118,7 +118,7 @@ impl Encoder {
             let pushed = payload.push(position, MAX_DOCUMENT, |out| {
                 self.action(record, &index, pipeline.as_deref(), out);
                 out.push(b'\n');
-                document::write(record, mode, time, &mut resource, out);
+                document::write(record, mode, time, &mut neighbours, out);
                 out.push(b'\n');
             });
             if let Err(size) = pushed {

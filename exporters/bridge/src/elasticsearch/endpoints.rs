@@ -38,7 +38,7 @@ impl Endpoints {
     }
 
     /// One `_bulk` request. `is_own`: index and pipeline are the configuration's.
-    pub(super) async fn bulk(&self, body: Vec<u8>, records: usize, is_own: bool) -> Outcome {
+    pub(super) async fn bulk(&self, body: Bytes, records: usize, is_own: bool) -> Outcome {
         let mut headers = HeaderMap::new();
         // The vendor's own media type would be refused by OpenSearch.
         headers.insert(

@@ -25,6 +25,7 @@ pub use config::{
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{HeaderName, header};
 use sluice_batch::{Batch, Signal};
 use sluice_component::{
@@ -80,7 +81,7 @@ impl Exporter for Elasticsearch {
         }
         let mut verdicts = Verdicts::default();
         let payloads = self.encoder.encode(batch, &mut verdicts);
-        deliver(self, &payloads, self.limits, self.patience, &mut verdicts).await;
+        deliver(self, payloads, self.limits, self.patience, &mut verdicts).await;
         verdicts.into_result()
     }
 }
@@ -88,7 +89,7 @@ impl Exporter for Elasticsearch {
 impl Destination for Elasticsearch {
     type Route = Route;
 
-    async fn request(&self, route: &Route, body: Vec<u8>, records: usize) -> Outcome {
+    async fn request(&self, route: &Route, body: Bytes, records: usize) -> Outcome {
         if let Err(outcome) = self.set_up.done(&self.endpoints).await {
             return outcome;
         }

@@ -15,7 +15,8 @@ use crate::audit::{AuditEvent, as_host, event_id};
 use crate::delivery::{MAX_ENCODED, Payload, Verdicts};
 use crate::json::{HexId, Object};
 use crate::keys::Keys;
-use crate::view::{ResourceMembers, View, text};
+use crate::names::Nested;
+use crate::view::{Neighbours, View, text};
 
 /// The resource attribute that holds a token of its own.
 const TOKEN_ATTRIBUTE: &str = "com.splunk.hec.access_token";
@@ -23,6 +24,7 @@ const TOKEN_ATTRIBUTE: &str = "com.splunk.hec.access_token";
 const SERVICE: &str = "service.name";
 /// Maps deeper than this end up as JSON text in `fields`.
 const MAX_DEPTH: usize = 10;
+const FLAT: Nested = Nested::Flattened(MAX_DEPTH);
 
 /// What the events of one body have in common.
 #[derive(Clone, Debug)]
@@ -78,7 +80,7 @@ impl Encoder {
     /// here.
     pub(super) fn encode(&self, batch: &Batch, verdicts: &mut Verdicts) -> Vec<Payload<Route>> {
         let mut payloads: Vec<Payload<Route>> = Vec::new();
-        let mut resource = ResourceMembers::default();
+        let mut neighbours = Neighbours::default();
         let mut encoded = 0;
         for record in batch.records() {
             let position = record.index();
@@ -86,7 +88,7 @@ impl Encoder {
                 verdicts.next(position..batch.len());
                 break;
             }
-            let record = View::of(record);
+            let record = neighbours.view(record);
             let named = record.attribute(&self.metadata.index);
             let index = named.as_deref().unwrap_or(&self.index);
             let token = own_token(&record);
@@ -112,7 +114,7 @@ impl Encoder {
                 if self.export_raw {
                     raw(*record, out)
                 } else {
-                    self.envelope(batch, record, index, &mut resource, out)
+                    self.envelope(batch, record, index, &mut neighbours, out)
                 }
             });
             if let Err(size) = pushed {
@@ -127,12 +129,12 @@ impl Encoder {
         payloads
     }
 
-    fn envelope(
+    fn envelope<'a>(
         &self,
-        batch: &Batch,
-        record: View<'_>,
+        batch: &'a Batch,
+        record: View<'a>,
         index: &str,
-        resource: &mut ResourceMembers,
+        neighbours: &mut Neighbours<'a>,
         out: &mut Vec<u8>,
     ) {
         let audit = if batch.signal() == Signal::Logs {
@@ -141,7 +143,7 @@ impl Encoder {
             None
         };
         let own_source = audit.and_then(|audit| audit.source());
-        let service = text(record.resource().get(SERVICE));
+        let service = text(record.of_resource(SERVICE));
         let attribute_host = record.attribute(&self.metadata.host);
         let configured = |text| Some(text).filter(|text: &&str| !text.is_empty());
         let host = configured(&self.host)
@@ -177,31 +179,30 @@ impl Encoder {
         // An audit event's service is its source, which stands above.
         let service_is_shown = audit.is_some()
             && record
-                .resource()
-                .get(SERVICE)
+                .of_resource(SERVICE)
                 .is_some_and(|value| as_host(value.to_text()) == source);
         let is_field =
             |key: &str| !(self.metadata_keys.may_hold(key) && self.is_metadata(key, host_is_shown));
         envelope.object_if_any("fields", |fields| {
             self.severity_and_ids(&record, audit, fields);
             let choice = u8::from(host_is_shown) | u8::from(service_is_shown) << 1;
-            resource.write(&record, choice, fields, |fields| {
-                record
-                    .resource_attributes()
-                    .filter(|(key, _)| is_field(key) && !(service_is_shown && *key == SERVICE))
-                    .for_each(|(key, value)| fields.flattened(key, value, MAX_DEPTH));
-            });
-            match audit {
-                Some(audit) => audit
-                    .further_attributes()
-                    .filter(|(key, _)| is_field(key))
-                    .for_each(|(key, value)| fields.flattened(key, value, MAX_DEPTH)),
-                None => record
-                    .attributes()
-                    .iter()
-                    .filter(|(key, _)| is_field(key))
-                    .for_each(|(key, value)| fields.flattened(key, value, MAX_DEPTH)),
-            }
+            neighbours
+                .resource
+                .write(&record, choice, fields, |fields| {
+                    record
+                        .resource_attributes()
+                        .filter(|(key, _)| is_field(key) && !(service_is_shown && *key == SERVICE))
+                        .for_each(|(key, value)| fields.flattened(key, value, MAX_DEPTH));
+                });
+            let has_view = audit.is_some_and(|audit| audit.has_view());
+            let choice = u8::from(host_is_shown) | u8::from(has_view) << 1;
+            let attributes = record.attributes();
+            neighbours
+                .names
+                .write(attributes, choice, FLAT, fields, |key| {
+                    let is_further = audit.is_none_or(|audit| audit.is_further(key));
+                    (is_further && is_field(key)).then_some(Cow::Borrowed(key))
+                });
         });
         envelope.close();
     }
@@ -223,7 +224,7 @@ impl Encoder {
         audit: Option<AuditEvent<'_>>,
         fields: &mut Object<'_>,
     ) {
-        let is_free = |key: &str| record.get(key).is_none() && record.resource().get(key).is_none();
+        let is_free = |key: &str| record.get(key).is_none() && record.of_resource(key).is_none();
         if let Some(audit) = audit {
             if is_free("event_id") {
                 fields.text_if_any("event_id", &event_id(**record).unwrap_or_default());
@@ -257,7 +258,7 @@ impl Encoder {
 
 /// The token that a record's resource brings. One that redaction masked, or that no header can hold, is none.
 fn own_token<'a>(record: &View<'a>) -> Option<Cow<'a, str>> {
-    text(record.resource().get(TOKEN_ATTRIBUTE))
+    text(record.of_resource(TOKEN_ATTRIBUTE))
         .filter(|token| !is_masked(token) && super::authorization(token).is_some())
 }
 

@@ -195,7 +195,7 @@ impl Exporter for SplunkHec {
         };
         deliver(
             &attempt,
-            &payloads,
+            payloads,
             self.limits,
             self.patience,
             &mut verdicts,
@@ -214,7 +214,7 @@ struct Attempt<'h> {
 impl Destination for Attempt<'_> {
     type Route = Route;
 
-    async fn request(&self, route: &Route, body: Vec<u8>, records: usize) -> Outcome {
+    async fn request(&self, route: &Route, body: Bytes, records: usize) -> Outcome {
         let hec = self.hec;
         if let Err(outcome) = hec.health().await {
             return outcome;

@@ -109,6 +109,7 @@ impl Decoder<'_> {
             buf: &side,
             in_side: true,
             budget: self.budget,
+            back: 0,
         };
         let result = read(&mut decoder, start, end);
         self.budget = decoder.budget;

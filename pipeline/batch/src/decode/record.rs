@@ -11,7 +11,7 @@ impl Decoder<'_> {
     /// A log record. Anything not canonical sends the whole record through the rewriter once.
     pub(super) fn log(&mut self, scope: u32, start: usize, end: usize) -> Result<(), DecodeError> {
         self.room(size_of::<RecordRow>())?;
-        let first = self.batch.attributes.len() as u32;
+        let first = self.begin_attributes();
         let mut row = RecordRow::new(RecordKind::Log, self.text(start, end), scope);
         let mut canonical = true;
         let mut seen = 0u32;
@@ -119,7 +119,7 @@ impl Decoder<'_> {
         depth: u32,
     ) -> Result<(), DecodeError> {
         self.room(size_of::<RecordRow>())?;
-        let first = self.batch.attributes.len() as u32;
+        let first = self.begin_attributes();
         let mut row = RecordRow::new(kind, self.text(start, end), parent);
         let schema = kind.schema();
         let attributes_tag = kind.attributes_tag();

@@ -16,10 +16,11 @@ impl Decoder<'_> {
         depth: u32,
     ) -> Result<bool, DecodeError> {
         self.room(size_of::<Attribute>())?;
-        if let Some(attribute) = self.short_text_attribute(start, end)
+        if let Some((key, text)) = self.short_text_attribute(start, end)
             && depth > 0
         {
-            self.batch.attributes.push(attribute);
+            let value = Cell::Str(text);
+            self.batch.attributes.push(Attribute { key, value });
             return Ok(true);
         }
         let mut canonical = true;
@@ -31,7 +32,10 @@ impl Decoder<'_> {
             match self.buf[reader.pos] {
                 0x0a => {
                     reader.pos += 1;
-                    key = self.string(&mut reader)?;
+                    let text = self.string(&mut reader)?;
+                    let is_known =
+                        |earlier: &Text| self.buf[earlier.range()] == self.buf[text.range()];
+                    key = self.earlier().filter(is_known).unwrap_or(text);
                     keys += 1;
                 }
                 0x12 => {
@@ -63,7 +67,7 @@ impl Decoder<'_> {
 
     /// The shape that nearly every attribute has: a short key, then a short text, both ASCII. Checked in one pass.
     #[inline]
-    fn short_text_attribute(&self, start: usize, end: usize) -> Option<Attribute> {
+    fn short_text_attribute(&self, start: usize, end: usize) -> Option<(Text, Text)> {
         let raw = &self.buf[start..end];
         let [0x0a, key_len, rest @ ..] = raw else {
             return None;
@@ -74,15 +78,37 @@ impl Decoder<'_> {
         };
         let fits =
             usize::from(*text_len) == text.len() && usize::from(*value_len) == text.len() + 2;
-        // The lengths are among the bytes that must be below 128, so each is one byte long.
-        if !fits || !is_ascii(raw) {
+        // Lengths below 128 are one byte long.
+        if !fits || (key_len | value_len | text_len) & 0x80 != 0 || !is_ascii(text) {
             return None;
         }
-        let key_start = start + 2;
-        Some(Attribute {
-            key: self.text(key_start, key_start + key.len()),
-            value: Cell::Str(self.text(end - text.len(), end)),
-        })
+        let key = match self.earlier() {
+            // What stands there was checked.
+            Some(earlier) if self.buf[earlier.range()] == *key => earlier,
+            _ if is_ascii(key) => self.text(start + 2, start + 2 + key.len()),
+            _ => return None,
+        };
+        Some((key, self.text(end - text.len(), end)))
+    }
+
+    /// Opens a record's attributes; the position of the first.
+    #[inline]
+    pub(super) fn begin_attributes(&mut self) -> u32 {
+        let first = self.batch.attributes.len() as u32;
+        let before = self.batch.records.last();
+        self.back = before.map_or(0, |row| (first - row.attributes.start) as usize);
+        first
+    }
+
+    /// The key that the next attribute has, too, if this record is like the one before. Then it gets the very same bytes:
+    /// they are in the cache, and [`Attributes::have_keys_of`] tells by them that both records have the same keys.
+    ///
+    /// [`Attributes::have_keys_of`]: crate::Attributes::have_keys_of
+    #[inline]
+    fn earlier(&self) -> Option<Text> {
+        let at = self.batch.attributes.len().wrapping_sub(self.back);
+        let earlier = self.batch.attributes.get(at)?.key;
+        (earlier.is_side() == self.in_side).then_some(earlier)
     }
 
     /// An `AnyValue` as a cell; nested values are checked and stay raw.

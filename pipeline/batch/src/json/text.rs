@@ -23,28 +23,56 @@ pub(super) fn write_utf8(text: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// How many bytes from the start need no escape, eight at a time.
+/// How many bytes from the start need no escape: sixteen at a time, which compilers turn into vectors; the last sixteen
+/// may overlap those before.
+#[inline]
 fn plain_run(bytes: &[u8]) -> usize {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    // A byte below `n` borrows into its own high bit; bytes above the first hit may be wrong, the first never is.
-    let below = |x: u64, n: u64| x.wrapping_sub(ONES * n) & !x & HIGH;
-    let (chunks, tail) = bytes.as_chunks::<8>();
+    let Some(last) = bytes.last_chunk::<16>() else {
+        return short_plain_run(bytes);
+    };
+    let (chunks, _) = bytes.as_chunks::<16>();
     for (i, chunk) in chunks.iter().enumerate() {
-        let x = u64::from_le_bytes(*chunk);
-        let hits = below(x, 0x20)
-            | below(x ^ (ONES * u64::from(b'"')), 1)
-            | below(x ^ (ONES * u64::from(b'\\')), 1);
-        if hits != 0 {
-            return i * 8 + hits.trailing_zeros() as usize / 8;
+        if !all_plain(chunk) {
+            return i * 16 + first_special(chunk);
         }
     }
-    let before = bytes.len() - tail.len();
-    before
-        + tail
-            .iter()
-            .position(|&b| b < 0x20 || b == b'"' || b == b'\\')
-            .unwrap_or(tail.len())
+    if all_plain(last) {
+        bytes.len()
+    } else {
+        bytes.len() - 16 + first_special(last)
+    }
+}
+
+/// The same for less than sixteen bytes.
+#[inline]
+fn short_plain_run(bytes: &[u8]) -> usize {
+    let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) else {
+        return first_special(bytes);
+    };
+    if all_plain(first) && all_plain(last) {
+        bytes.len()
+    } else {
+        first_special(bytes)
+    }
+}
+
+#[inline]
+fn all_plain<const N: usize>(bytes: &[u8; N]) -> bool {
+    // Without a branch for each byte.
+    bytes
+        .iter()
+        .fold(true, |plain, &byte| plain & !is_special(byte))
+}
+
+#[inline]
+fn first_special(bytes: &[u8]) -> usize {
+    let special = bytes.iter().position(|&byte| is_special(byte));
+    special.unwrap_or(bytes.len())
+}
+
+#[inline]
+fn is_special(byte: u8) -> bool {
+    (byte < 0x20) | (byte == b'"') | (byte == b'\\')
 }
 
 #[cold]

@@ -1,5 +1,6 @@
 //! What holds for every batch; `oracle` compares with `prost`.
 
 mod edits;
+mod neighbours;
 mod oracle;
 mod tape;

@@ -153,6 +153,23 @@ fn document() -> impl Strategy<Value = Json> {
     })
 }
 
+#[test]
+fn what_must_be_escaped_is_found_at_every_place_of_a_text_of_any_length() {
+    for len in 0..70 {
+        for at in 0..len {
+            for special in ['"', '\\', '\u{0}', '\u{1f}', '\n', '\u{7f}', ' ', 'é'] {
+                let text: String = (0..len)
+                    .map(|i| if i == at { special } else { 'x' })
+                    .collect();
+                let mut out = Vec::new();
+                write_string(&text, &mut out);
+                let expected = serde_json::to_string(&text).expect("JSON");
+                assert_eq!(String::from_utf8_lossy(&out), expected);
+            }
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn any_document_comes_back_in_the_bytes_that_serde_json_writes(json in document()) {
