@@ -89,12 +89,12 @@ pub(crate) async fn deliver<D: Destination>(
     patience: Duration,
     verdicts: &mut Verdicts,
 ) {
-    let payloads: Vec<_> = payloads.into_iter().map(Payload::seal).collect();
+    let mut payloads: Vec<_> = payloads.into_iter().map(Payload::seal).collect();
     let deadline = Instant::now() + patience;
     // Why nothing more is sent, once the destination as a whole is known to be away.
     let mut away: Option<(After, String)> = None;
     let mut receipts = Vec::new();
-    for payload in &payloads {
+    for (at, payload) in payloads.iter().enumerate() {
         // Likewise, for this payload's route alone.
         let mut held: Option<String> = None;
         let mut next = payload.requests(limits);
@@ -119,7 +119,7 @@ pub(crate) async fn deliver<D: Destination>(
                 .await
             {
                 Outcome::Taken => {}
-                Outcome::Receipt(receipt) => receipts.push((payload, records, receipt)),
+                Outcome::Receipt(receipt) => receipts.push((at, records, receipt)),
                 Outcome::Halve(why) if records.len() == 1 => {
                     verdicts.refuse(payload.records(records), &why)
                 }
@@ -144,14 +144,14 @@ pub(crate) async fn deliver<D: Destination>(
             }
         }
     }
+    // Confirmations may take their time; the bodies are not needed for them.
+    payloads.iter_mut().for_each(Sealed::let_go);
     let confirmations = receipts
         .iter()
-        .map(|(payload, _, receipt)| destination.confirm(&payload.route, *receipt));
-    for (confirmed, (payload, records, _)) in
-        join_all(confirmations).await.into_iter().zip(&receipts)
-    {
+        .map(|(at, _, receipt)| destination.confirm(&payloads[*at].route, *receipt));
+    for (confirmed, (at, records, _)) in join_all(confirmations).await.into_iter().zip(&receipts) {
         if let Err(outcome) = confirmed {
-            verdicts.all(payload.records(records.clone()), outcome);
+            verdicts.all(payloads[*at].records(records.clone()), outcome);
         }
     }
 }

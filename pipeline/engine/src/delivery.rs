@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -40,6 +41,27 @@ pub(crate) struct Stop {
     pub(crate) now: CancellationToken,
 }
 
+/// Most memory of records that may be lent at once, one lease aside: however many attempts the destination allows, one that
+/// is away or slow to confirm must not gather all that memory holds.
+pub(crate) const LENT_BYTES: usize = 32 << 20;
+
+/// The memory of an open lease, given back when dropped.
+struct Lent(Arc<AtomicUsize>, usize);
+
+impl Lent {
+    fn new(all: &Arc<AtomicUsize>, lease: &Lease) -> Self {
+        let bytes = lease.batch.memory();
+        all.fetch_add(bytes, Ordering::Relaxed);
+        Self(all.clone(), bytes)
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        self.0.fetch_sub(self.1, Ordering::Relaxed);
+    }
+}
+
 /// Delivers until it is told to stop.
 pub(crate) async fn run(
     destination: Arc<Destination>,
@@ -48,9 +70,11 @@ pub(crate) async fn run(
     stop: Stop,
 ) {
     let mut leases = JoinSet::new();
+    let lent = Arc::new(AtomicUsize::new(0));
     loop {
         // A lease is taken only when its attempt can begin, so that a busy destination gets full batches.
-        let has_room = leases.len() < destination.pace.max();
+        let has_room = leases.len() < destination.pace.max()
+            && (leases.is_empty() || lent.load(Ordering::Relaxed) < LENT_BYTES);
         let next = async {
             destination.pace.has_place().await;
             reader.next(&batching).await
@@ -60,7 +84,12 @@ pub(crate) async fn run(
             () = stop.soon.cancelled() => break,
             Some(_) = leases.join_next(), if !leases.is_empty() => {}
             lease = next, if has_room => {
-                leases.spawn(deliver(destination.clone(), lease, stop.soon.clone()));
+                let lent = Lent::new(&lent, &lease);
+                let delivered = deliver(destination.clone(), lease, stop.soon.clone());
+                leases.spawn(async move {
+                    delivered.await;
+                    drop(lent);
+                });
             }
         }
     }

@@ -18,8 +18,8 @@ use crate::lease::{Lender, Refusal};
 use crate::reader::Piece;
 use crate::walk::{Step, Walk};
 
-/// Takes about this much at a time, from memory or disk.
-const FETCH_BYTES: usize = 4 << 20;
+/// Takes about this much at a time, from memory or disk; of the disk, as much again is read meanwhile.
+const FETCH_BYTES: usize = 2 << 20;
 
 /// Dead letters take at most this part of `max_bytes`.
 pub(crate) const LETTERS_SHARE: u64 = 2;
@@ -94,15 +94,17 @@ impl LedgerFeed {
                 let chunk = reading.await;
                 self.reading = None;
                 match chunk {
-                    Ok(chunk) => self.take_in(chunk, pieces).await,
+                    Ok(chunk) => {
+                        self.take_in(chunk, pieces).await;
+                        // Whoever reads the disk has much to catch up: the next records come while these are sent.
+                        if self.needs_disk() {
+                            self.read();
+                        }
+                    }
                     Err(panicked) => error!(%panicked, "a read of the ledger failed unexpectedly"),
                 }
             } else if !self.take_from_memory(pieces) {
-                let walk = self.walk.take();
-                let (inner, id, position) = (self.inner.clone(), self.id.clone(), self.position);
-                self.reading = Some(tokio::task::spawn_blocking(move || {
-                    read(&inner, &id, walk, position)
-                }));
+                self.read();
                 continue;
             } else if pieces.len() == before {
                 return false;
@@ -111,6 +113,21 @@ impl LedgerFeed {
                 return true;
             }
         }
+    }
+
+    /// Whether there is more, and memory begins behind it.
+    fn needs_disk(&self) -> bool {
+        let state = self.inner.state.lock();
+        self.position < state.durable && !state.tail.covers(self.position)
+    }
+
+    /// Begins to read the disk at the position.
+    fn read(&mut self) {
+        let walk = self.walk.take();
+        let (inner, id, position) = (self.inner.clone(), self.id.clone(), self.position);
+        self.reading = Some(tokio::task::spawn_blocking(move || {
+            read(&inner, &id, walk, position)
+        }));
     }
 
     /// What memory has from the position on; false when it begins later and the disk must be read.

@@ -151,6 +151,11 @@ impl<R> Sealed<R> {
         body.into()
     }
 
+    /// Lets go of the bodies; which records they held is still known.
+    pub(crate) fn let_go(&mut self) {
+        self.bytes = Bytes::new();
+    }
+
     /// Positions in the batch.
     pub(crate) fn records(&self, records: Range<usize>) -> impl Iterator<Item = u32> + '_ {
         self.ends[records].iter().map(|(_, position)| *position)

@@ -6,7 +6,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use sluice_batch::{Batch, Signal, Value};
-use sluice_component::{Consume as _, Delivery, Stage, Transform, Undelivered, Verdict};
+use sluice_component::{After, Consume as _, Delivery, Stage, Transform, Undelivered, Verdict};
 use sluice_ledger::disk::{Fault, FaultKind, Operation, SimulatedDisk, When};
 use sluice_ledger::{Integrity, Ledger, Settings};
 use tokio_util::task::TaskTracker;
@@ -209,4 +209,29 @@ async fn a_request_that_feeds_two_pipelines_is_in_both_or_in_none() {
     graph.send(batch([2])).await.unwrap();
     assert_eq!(given(&first, 2).await, [1, 2]);
     assert_eq!(given(&second, 2).await, [1, 2]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_destination_that_is_away_is_lent_no_more_than_the_limit_and_gets_the_rest_when_it_is_back()
+ {
+    // Two fit, the third passes the limit, and more attempts than that would be allowed.
+    let large = delivery::LENT_BYTES * 2 / 5;
+    let away = Arc::new(scripted(
+        (0..3).map(|_| always(Verdict::Retry(After::Backoff))),
+    ));
+    let graph = graph(vec![(vec![], vec![away.clone()])]);
+    for id in 0..5 {
+        let mut batch = batch([id]);
+        batch.record_mut(0).set_body(Value::Str(&"x".repeat(large)));
+        graph.send(batch).await.unwrap();
+    }
+    assert_eq!(given(&away, 8).await, [0, 0, 1, 1, 2, 2, 3, 4]);
+    let attempts = away.attempts.lock();
+    let order: Vec<i64> = attempts.iter().flat_map(|(_, ids)| ids.clone()).collect();
+    let (first, rest) = order.split_at(3);
+    assert_eq!(first, [0, 1, 2]);
+    assert!(
+        rest[0] < 3,
+        "the fourth was lent before one of the three was delivered: {order:?}"
+    );
 }
