@@ -102,6 +102,7 @@ impl Redactor {
             if self.sanitizers.are_on() {
                 walk.beside(Context::of_record(batch.record(i)));
             }
+            walk.within(batch.span_in_wire(i));
             batch.edit_record(i, &mut walk);
             let bits = walk.take_bits();
             if bits != 0 {
@@ -114,6 +115,7 @@ impl Redactor {
                 }
             }
         }
+        walk.within_all();
         all_bits |= self.walk_levels(batch, &mut walk);
         if !self.rules.ignores_keys() {
             batch.set_searched(self.scanner.set().bits() | DetectorSet::UNSCANNED);

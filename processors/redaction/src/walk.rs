@@ -33,6 +33,9 @@ pub(crate) struct Walk<'r> {
     /// position near is not looked at again. Empty without a search.
     wire: Range<usize>,
     candidates: &'r [usize],
+    /// Addresses of what the current record was sent as. A text elsewhere is always looked at: neighbours share the bytes
+    /// of their keys, and what the search says of one's place says nothing of another's.
+    own: Range<usize>,
     /// Whether the next value is an attribute or a map entry (its key was just shown), and not an array's item or a text
     /// field.
     is_entry: bool,
@@ -65,6 +68,7 @@ impl<'r> Walk<'r> {
             plainly,
             wire: 0..0,
             candidates: &[],
+            own: 0..0,
             is_entry: false,
             key_is_found: false,
             surroundings: Surroundings::default(),
@@ -82,7 +86,22 @@ impl<'r> Walk<'r> {
     pub(crate) fn only_near(mut self, wire: &[u8], candidates: &'r [usize]) -> Self {
         let start = wire.as_ptr() as usize;
         (self.wire, self.candidates) = (start..start + wire.len(), candidates);
+        self.own = self.wire.clone();
         self
+    }
+
+    /// What follows was sent as this stretch of the request. `None`: it was built or changed since.
+    pub(crate) fn within(&mut self, span: Option<Range<usize>>) {
+        let addresses =
+            |span: Range<usize>| self.wire.start + span.start..self.wire.start + span.end;
+        self.own = span
+            .filter(|_| !self.wire.is_empty())
+            .map_or(0..0, addresses);
+    }
+
+    /// What follows may stand anywhere in the request.
+    pub(crate) fn within_all(&mut self) {
+        self.own = self.wire.clone();
     }
 
     /// What follows stands beside these attributes.
@@ -111,7 +130,7 @@ impl<'r> Walk<'r> {
     fn is_nominated(&self, place: Place, text: &str) -> bool {
         let start = text.as_ptr() as usize;
         // A record's own texts stand behind tags that are letters: a run may begin in what is before them.
-        if place == Place::Field || !self.wire.contains(&start) {
+        if place == Place::Field || !self.own.contains(&start) {
             return true;
         }
         let start = start - self.wire.start;
@@ -404,15 +423,13 @@ impl Editor for Walk<'_> {
         }
     }
 
-    fn key(&mut self, place: Place, key: &str, _: usize) -> Option<String> {
+    fn key(&mut self, _: Place, key: &str, _: usize) -> Option<String> {
         self.is_entry = true;
         self.key_is_found = false;
         if self.redactor.rules().key(key) == KeyRule::Ignored {
             return None;
         }
-        if !self.is_nominated(place, key) {
-            return None;
-        }
+        // Whatever the search says: a run that it tells by its beginning may begin in the value before a key.
         match self.detect("", key) {
             Outcome::Same => None,
             Outcome::Text(new) => {

@@ -29,6 +29,8 @@ impl Decoder<'_> {
             ..EMPTY_LEVEL
         };
         row.attributes.start = self.batch.attributes.len() as u32;
+        // No record stands before a level: its keys are its own.
+        self.back = 0;
         let mut reader = Reader::new(self.buf, start, end);
         while !reader.is_empty() {
             let (tag, wire) = reader.key()?;
