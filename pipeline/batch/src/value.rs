@@ -9,6 +9,7 @@ use crate::{json, wire};
 
 /// A value, borrowed from a batch or from a [`ValueBuf`]. Arrays and maps are raw protobuf, read while iterated.
 #[derive(Clone, Copy, Debug, PartialEq)]
+// A word for a tag, for the reason that `Cell` has one.
 #[repr(u64)]
 pub enum Value<'a> {
     /// No value; JSON `null`.

@@ -8,6 +8,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use parking_lot::{Condvar, Mutex};
 use sluice_batch::Value;
+use sluice_component::Batching;
 
 use super::rig::{
     AT_ONCE, append, batch, deliver, heavy, ids, is_idle, open, plain, reader, settings, soon,
@@ -230,6 +231,44 @@ async fn asking_again_and_again_loses_nothing() {
         tokio::task::yield_now().await;
     }
     assert_eq!(came, (0..100).collect::<Vec<_>>());
+    ledger.close();
+}
+
+/// Each read of the disk brings a few of these, and begins the next.
+#[tokio::test]
+async fn what_is_read_ahead_comes_once_and_in_order_however_often_it_is_asked_for() {
+    let disk = SimulatedDisk::new(11);
+    let ledger = open(
+        &disk,
+        Settings {
+            cache_bytes: 1,
+            ..plain()
+        },
+    );
+    let mut splunk = reader(&ledger, "splunk");
+    for id in 0..16 {
+        let batch = heavy([id], 700_000);
+        ledger.append(vec![("logs".into(), batch)]).await.unwrap();
+    }
+    let one = Batching {
+        max_records: 1,
+        ..AT_ONCE
+    };
+    let mut came = Vec::new();
+    while came.len() < 16 {
+        if let Some(lease) = splunk.next(&one).now_or_never() {
+            came.extend(ids(&lease.batch));
+            // The first is never settled.
+            if came.len() > 1 {
+                deliver(&lease);
+            }
+        }
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(came, (0..16).collect::<Vec<_>>());
+    drop(splunk);
+    let again = take(&mut reader(&ledger, "splunk"), 1).await;
+    assert_eq!(again, [0], "what was not settled is owed");
     ledger.close();
 }
 
