@@ -143,6 +143,13 @@ impl Node {
         }
     }
 
+    /// The scalar as a message may repeat it: what the file says, so `${env:TOKEN}` and never what that gave.
+    pub(crate) fn shown(&self) -> Option<&str> {
+        self.origin
+            .as_ref()
+            .map_or_else(|| self.text(), |origin| Some(&origin.written))
+    }
+
     pub(crate) fn atom(&self) -> Option<Atom<'_>> {
         match &self.value {
             Value::Scalar(scalar) if scalar.plain => Some(Atom::of(&scalar.text)),

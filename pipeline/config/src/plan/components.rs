@@ -267,11 +267,7 @@ impl<C: ?Sized> Section<C> {
         if let Some(defined) = self.defined.get(&id) {
             return Some((id, defined));
         }
-        // What the file says: a reference's value is not shown.
-        let shown = item
-            .origin
-            .as_ref()
-            .map_or(written, |origin| &origin.written);
+        let shown = item.shown().unwrap_or(written);
         let diagnostic = Diagnostic::error(
             item.span,
             format!("{class} `{shown}` is not defined in `{}`", class.section()),

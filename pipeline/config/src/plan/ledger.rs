@@ -155,11 +155,12 @@ pub(super) fn read(entry: &Node, key: crate::Span, found: &mut Vec<Diagnostic>) 
             "none" => return Ledger::None,
             "null" | "" => return Ledger::default(),
             other => {
+                let shown = entry.shown().unwrap_or(other);
                 let diagnostic = Diagnostic::error(
                     entry.span,
-                    format!("`service.ledger` is a mapping or `none`, not `{other}`"),
+                    format!("`service.ledger` is a mapping or `none`, not `{shown}`"),
                 );
-                found.push(match suggestion("known", other, ["none"].iter().copied()) {
+                found.push(match suggestion("known", shown, ["none"].iter().copied()) {
                     Some(help) => diagnostic.with_help(help),
                     None => diagnostic.with_help("write `ledger: {directory: sluice-ledger}`, or leave it out for the default"),
                 });

@@ -234,10 +234,15 @@ fn admin(entry: &Entry, found: &mut Vec<Diagnostic>) -> Admin {
     let host = endpoint.rsplit_once(':').map_or("", |(host, _)| host);
     let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
     if host != "localhost" && !address.is_ok_and(|address| address.is_loopback()) {
+        let written = entry.value.get("endpoint").map(|entry| &entry.value);
+        let shown = entry.value.shown().or_else(|| written?.shown());
         found.push(
             Diagnostic::warning(
                 entry.value.span,
-                format!("`{endpoint}` is no loopback address: whoever reaches it can read the configuration and reload it"),
+                format!(
+                    "`{}` is no loopback address: whoever reaches it can read the configuration and reload it",
+                    shown.unwrap_or_default()
+                ),
             )
             .with_help("write `localhost:8687`, and reach it through a tunnel"),
         );

@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 
 use super::fake::{errors, fixed, registry, source, with_exporter};
-use crate::print;
+use crate::{Plan, Style, print};
 
 const CANARY: &str = "canary-7f3a";
 
@@ -28,6 +28,38 @@ fn no_message_holds_a_value_from_the_environment() {
             &[("C", CANARY), ("MAP", "{canary-7f3a: {x: canary-7f3a}}")],
         );
         assert!(!shown.contains("canary"), "{block}\n{shown}");
+    }
+}
+
+#[test]
+fn no_finding_about_the_service_holds_what_a_reference_gave() {
+    for service in [
+        "ledger: ${file:C}none",
+        "ledger: ${env:C}",
+        "ledger: {fsync: \"${env:C}\"}",
+        "admin: {endpoint: \"${env:C}:8687\"}",
+        "admin: ${env:MAP}",
+        "admin: {endpoint: ${env:MAP}}",
+        "extensions: [\"${env:C}\"]",
+        "extensions: ${env:C}",
+        "drain_timeout: ${env:C}",
+        "telemetry: {logs: {level: \"${env:C}\"}}",
+    ] {
+        let text = with_exporter("    endpoint: http://h\n    token: t").replace(
+            "service:\n  ledger: none\n",
+            &format!("service:\n  {service}\n"),
+        );
+        let values = [("C", CANARY), ("MAP", "{endpoint: canary-7f3a:8687}")];
+        let shown = match Plan::read(&source(&text), &registry(), &fixed(&values)) {
+            Ok(plan) => plan.warnings,
+            Err(found) => found,
+        }
+        .render(Style::Plain);
+        assert!(
+            shown.contains("pipeline.yaml:"),
+            "{service}: no finding\n{text}"
+        );
+        assert!(!shown.contains("canary"), "{service}\n{shown}");
     }
 }
 
