@@ -8,17 +8,16 @@ use std::sync::Arc;
 
 use sluice_component::{BoxError, BoxFuture};
 use tokio::sync::Notify;
-use tokio::task::JoinHandle;
 use tracing::{error, warn};
 
+use crate::ahead::{Ahead, Chunk};
 use crate::cursors::CursorId;
 use crate::dead_letters::Letter;
 use crate::inner::Inner;
 use crate::lease::{Lender, Refusal};
 use crate::reader::Piece;
-use crate::walk::{Step, Walk};
 
-/// Takes about this much at a time, from memory or disk; of the disk, as much again is read meanwhile.
+/// Takes about this much of memory at a time.
 const FETCH_BYTES: usize = 2 << 20;
 
 /// Dead letters take at most this part of `max_bytes`.
@@ -37,21 +36,8 @@ pub(crate) struct LedgerFeed {
     position: u64,
     /// Below this some records may be finished already: what was in flight when the last process ended.
     resumed_below: u64,
-    walk: Option<Walk>,
-    /// A read under way: kept here, because whoever waits for it may stop and come again.
-    reading: Option<JoinHandle<Chunk>>,
-}
-
-/// What a read of the disk brought.
-#[derive(Debug)]
-struct Chunk {
-    pieces: Vec<Piece>,
-    /// Records of others, and records that are gone.
-    foreign: Vec<Range<u64>>,
-    lost: Vec<Range<u64>>,
-    position: u64,
-    walk: Option<Walk>,
-    failure: Option<io::Error>,
+    /// What was read of the disk behind it.
+    ahead: Ahead,
 }
 
 impl LedgerFeed {
@@ -62,13 +48,12 @@ impl LedgerFeed {
         let position = cursor.low();
         let number = inner.state.lock().tail.join(position);
         Self {
+            ahead: Ahead::new(inner.clone(), id.clone()),
             inner,
             id,
             number,
             position,
             resumed_below: cursor.high(),
-            walk: None,
-            reading: None,
         }
     }
 
@@ -90,21 +75,10 @@ impl LedgerFeed {
             return false;
         }
         loop {
-            if let Some(reading) = &mut self.reading {
-                let chunk = reading.await;
-                self.reading = None;
-                match chunk {
-                    Ok(chunk) => {
-                        self.take_in(chunk, pieces).await;
-                        // Whoever reads the disk has much to catch up: the next records come while these are sent.
-                        if self.needs_disk() {
-                            self.read();
-                        }
-                    }
-                    Err(panicked) => error!(%panicked, "a read of the ledger failed unexpectedly"),
-                }
+            if let Some(chunk) = self.ahead.next().await {
+                self.take_in(chunk, pieces).await;
             } else if !self.take_from_memory(pieces) {
-                self.read();
+                self.ahead.read_from(self.position);
                 continue;
             } else if pieces.len() == before {
                 return false;
@@ -113,21 +87,6 @@ impl LedgerFeed {
                 return true;
             }
         }
-    }
-
-    /// Whether there is more, and memory begins behind it.
-    fn needs_disk(&self) -> bool {
-        let state = self.inner.state.lock();
-        self.position < state.durable && !state.tail.covers(self.position)
-    }
-
-    /// Begins to read the disk at the position.
-    fn read(&mut self) {
-        let walk = self.walk.take();
-        let (inner, id, position) = (self.inner.clone(), self.id.clone(), self.position);
-        self.reading = Some(tokio::task::spawn_blocking(move || {
-            read(&inner, &id, walk, position)
-        }));
     }
 
     /// What memory has from the position on; false when it begins later and the disk must be read.
@@ -153,10 +112,10 @@ impl LedgerFeed {
                     }
                     self.position = entry.end;
                 }
-                self.walk = None;
                 state.tail.moved(self.number, self.position);
             }
         }
+        self.ahead.leave();
         for range in foreign {
             self.inner.cursors.finish(&self.id, range);
         }
@@ -184,8 +143,7 @@ impl LedgerFeed {
             );
             self.inner.cursors.lose(&self.id, range);
         }
-        self.position = chunk.position;
-        self.walk = chunk.walk;
+        self.position = chunk.end;
         self.inner
             .state
             .lock()
@@ -232,63 +190,6 @@ fn push(
             range: (range.start - first) as usize..(range.end - first) as usize,
         });
     }
-}
-
-/// Reads the next records of a pipeline from the segments, about [`FETCH_BYTES`] of them.
-fn read(inner: &Arc<Inner>, id: &CursorId, walk: Option<Walk>, position: u64) -> Chunk {
-    let mut walk = walk.unwrap_or_else(|| Walk::from(inner.clone(), position));
-    let mut chunk = Chunk {
-        pieces: Vec::new(),
-        foreign: Vec::new(),
-        lost: Vec::new(),
-        position,
-        walk: None,
-        failure: None,
-    };
-    let mut bytes = 0;
-    while bytes < FETCH_BYTES {
-        let step = match walk.next(|pipeline| pipeline == id.pipeline.as_bytes()) {
-            Ok(Some(step)) => step,
-            Ok(None) => break,
-            Err(failure) => {
-                // The walk is made anew, so it tries the same place again.
-                chunk.failure = Some(failure);
-                return chunk;
-            }
-        };
-        match step {
-            Step::Records { first, batch } => {
-                let start = chunk.position.max(first);
-                let end = first + batch.len() as u64;
-                if start < end {
-                    bytes += batch.memory();
-                    chunk.pieces.push(Piece {
-                        first: start,
-                        range: (start - first) as usize..batch.len(),
-                        batch: Arc::new(batch),
-                    });
-                }
-                // A frame from which records were erased comes in pieces, and those before the position are past.
-                chunk.position = chunk.position.max(end);
-            }
-            Step::Other(range) => {
-                chunk.position = chunk.position.max(range.end);
-                chunk.foreign.push(range);
-            }
-            Step::Lost(range) => {
-                chunk.position = range.end;
-                chunk.lost.push(range);
-            }
-            // Only asked for by others.
-            Step::Frame(_) => {}
-        }
-        // Much of others' records must not hold up what is settled of ours.
-        if chunk.foreign.len() >= 4096 {
-            break;
-        }
-    }
-    chunk.walk = Some(walk);
-    chunk
 }
 
 /// Puts refused records on record as dead letters, durably.

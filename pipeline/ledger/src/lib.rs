@@ -15,6 +15,7 @@
 //! [`Ledger`] is the log on disk, one a node. [`Log`] is the one in memory (`service.ledger: none`), one a pipeline:
 //! there an OK means delivered. Both are read through a [`Reader`]. `FORMAT.md` describes the files.
 
+mod ahead;
 mod clock;
 mod commit;
 mod cursor;

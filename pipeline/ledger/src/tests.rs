@@ -1,5 +1,6 @@
 //! The ledger as a whole, on disks that fail as disks do.
 
+mod ahead;
 mod attacks;
 mod basics;
 mod clock;
