@@ -101,8 +101,14 @@ fn is_normalised_view(key: &str) -> bool {
         )
 }
 
+/// Whether `host` is what [`as_host`] makes of a source.
+pub(crate) fn is_host_of(host: &str, source: &str) -> bool {
+    let as_written = |byte| if byte == b'_' { b'-' } else { byte };
+    source.bytes().map(as_written).eq(host.bytes())
+}
+
 /// A source as host names are written.
-pub(crate) fn as_host(source: Cow<'_, str>) -> Cow<'_, str> {
+fn as_host(source: Cow<'_, str>) -> Cow<'_, str> {
     if source.contains('_') {
         Cow::Owned(source.replace('_', "-"))
     } else {
@@ -182,6 +188,16 @@ mod tests {
         assert_eq!(further(&from_elsewhere), ["ai.policy.id", "user.id"]);
         let without_object = record("audit", "ai.policy.decision", r#""text""#, &view);
         assert_eq!(further(&without_object), ["ai.policy.id", "user.id"]);
+    }
+
+    #[test]
+    fn a_source_and_a_host_name_are_compared_as_hosts_are_written() {
+        for source in ["policy_gateway", "policy-gateway", "gateway", "", "größe_1"] {
+            let host = as_host(source.into());
+            assert!(is_host_of(&host, source), "{source}");
+            assert!(!is_host_of(&format!("{host}x"), source), "{source}");
+        }
+        assert!(!is_host_of("policy_gateway", "policy_gateway"));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! JSON members, written straight into a request's body.
 
-use sluice_batch::{Map, Value, write_json_string};
+use sluice_batch::{Array, Map, Value, write_json_string};
 
 use crate::keys::Firsts;
 
@@ -43,12 +43,11 @@ impl<'o> Object<'o> {
         self.out
     }
 
-    /// Adds a key that is written already, with its colon; the caller appends its value.
+    /// Adds a key that is written already, as `,"key":`; the caller appends its value.
+    #[inline]
     pub(crate) fn written_key(&mut self, key: &[u8]) -> &mut Vec<u8> {
-        if !std::mem::take(&mut self.is_empty) {
-            self.out.push(b',');
-        }
-        self.out.extend_from_slice(key);
+        let comma = usize::from(std::mem::take(&mut self.is_empty));
+        self.out.extend_from_slice(&key[comma..]);
         self.out
     }
 
@@ -60,11 +59,16 @@ impl<'o> Object<'o> {
         }
     }
 
-    /// A member, or several for a nested value: see [`flatten`].
+    /// A member as indexed fields and flat attributes take it, or several: maps end up as `a.b.c` members, to `depth`
+    /// levels; everything else as [`write_flat`] does it.
     pub(crate) fn flattened(&mut self, key: &str, value: Value<'_>, depth: usize) {
         match value {
-            Value::Str(text) => self.text(key, text),
-            other => flatten(key, other, depth, &mut |key, value| self.value(key, value)),
+            Value::Map(map) if depth > 0 && !map.is_empty() => {
+                for (inner, value) in map.iter() {
+                    self.flattened(&format!("{key}.{inner}"), value, depth - 1);
+                }
+            }
+            value => write_flat(value, self.key(key)),
         }
     }
 
@@ -151,41 +155,36 @@ impl HexId {
     }
 }
 
-/// A value as indexed fields and flat attributes take it: nested maps end up as `a.b.c` members, to `depth` levels
-/// (deeper ones as JSON text); arrays of scalars as arrays of texts, all other arrays as JSON text; nothing as `""`.
-pub(crate) fn flatten(
-    key: &str,
-    value: Value<'_>,
-    depth: usize,
-    write: &mut impl FnMut(&str, Value<'_>),
-) {
+/// The value of one flat member: arrays of scalars as arrays of texts, all other arrays and maps as JSON text; nothing as
+/// `""`.
+pub(crate) fn write_flat(value: Value<'_>, out: &mut Vec<u8>) {
     match value {
-        Value::Map(map) if depth > 0 && !map.is_empty() => {
-            for (inner, value) in map.iter() {
-                flatten(&format!("{key}.{inner}"), value, depth - 1, write);
-            }
-        }
-        Value::Empty => write(key, Value::Str("")),
-        Value::Map(_) => write(key, Value::Str(&as_json(value))),
-        Value::Array(array) => {
-            let is_flat = array
-                .iter()
-                .all(|item| !matches!(item, Value::Map(_) | Value::Array(_) | Value::Empty));
-            if !is_flat {
-                write(key, Value::Str(&as_json(value)));
-            } else if array.iter().all(|item| matches!(item, Value::Str(_))) {
-                write(key, value);
-            } else {
-                let texts: Vec<_> = array.iter().map(Value::to_text).collect();
-                write(
-                    key,
-                    sluice_batch::ValueBuf::array(texts.iter().map(|text| Value::Str(text)))
-                        .as_value(),
-                );
-            }
-        }
-        scalar => write(key, scalar),
+        Value::Empty => out.extend_from_slice(b"\"\""),
+        Value::Map(_) => write_json_string(&as_json(value), out),
+        Value::Array(array) => write_flat_array(array, out),
+        scalar => scalar.write_json(out),
     }
+}
+
+fn write_flat_array(array: Array<'_>, out: &mut Vec<u8>) {
+    let start = out.len();
+    out.push(b'[');
+    for (at, item) in array.iter().enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        match item {
+            Value::Str(text) => write_json_string(text, out),
+            Value::Map(_) | Value::Array(_) | Value::Empty => {
+                // Seldom, so nobody looks for one of these first.
+                out.truncate(start);
+                write_json_string(&as_json(Value::Array(array)), out);
+                return;
+            }
+            scalar => write_json_string(&scalar.to_text(), out),
+        }
+    }
+    out.push(b']');
 }
 
 /// A value as JSON text.
@@ -204,9 +203,7 @@ mod tests {
         let value = ValueBuf::from_json(json.as_bytes()).expect("JSON");
         let mut out = Vec::new();
         let mut object = Object::open(&mut out);
-        flatten("k", value.as_value(), 2, &mut |key, value| {
-            object.value(key, value)
-        });
+        object.flattened("k", value.as_value(), 2);
         object.close();
         String::from_utf8(out).expect("JSON is UTF-8")
     }

@@ -4,14 +4,14 @@ use std::borrow::Cow;
 
 use sluice_batch::{Attributes, Value, write_json_string};
 
-use crate::json::Object;
+use crate::json::{Object, write_flat};
 
 /// How values are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Nested {
     /// As JSON.
     Kept,
-    /// As several members: see [`Object::flattened`].
+    /// As several members, or as text: see [`Object::flattened`].
     Flattened(usize),
 }
 
@@ -20,7 +20,7 @@ pub(crate) enum Nested {
 pub(crate) struct Names<'a> {
     /// Whose they are: attributes, and the caller's choice.
     of: Option<(Attributes<'a>, u8)>,
-    /// `"name":` of each attribute, one after another.
+    /// `,"name":` of each attribute, one after another.
     bytes: Vec<u8>,
     /// The end of each in `bytes`, and the name itself; none for those that are left out.
     ends: Vec<(usize, Option<Cow<'a, str>>)>,
@@ -50,14 +50,11 @@ impl<'a> Names<'a> {
             let Some(name) = name else { continue };
             // By its place: out of an iterator of pairs a value is copied once more, which shows here.
             let value = attributes.value_at(at);
-            if let Value::Str(text) = value {
-                write_json_string(text, object.written_key(key));
-            } else if let Nested::Flattened(depth) = nested
-                && matches!(value, Value::Empty | Value::Array(_) | Value::Map(_))
-            {
-                object.flattened(name, value, depth);
-            } else {
-                value.write_json(object.written_key(key));
+            match (value, nested) {
+                (Value::Str(text), _) => write_json_string(text, object.written_key(key)),
+                (value, Nested::Kept) => value.write_json(object.written_key(key)),
+                (Value::Map(_), Nested::Flattened(depth)) => object.flattened(name, value, depth),
+                (value, Nested::Flattened(_)) => write_flat(value, object.written_key(key)),
             }
         }
     }
@@ -72,6 +69,7 @@ impl<'a> Names<'a> {
         for key in attributes.keys() {
             let name = name(key);
             if let Some(name) = &name {
+                self.bytes.push(b',');
                 write_json_string(name, &mut self.bytes);
                 self.bytes.push(b':');
             }

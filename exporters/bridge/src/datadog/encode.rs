@@ -11,7 +11,7 @@ use sluice_batch::{Batch, Value};
 
 use super::config::{Config, Stale};
 use super::{MAX_LOG_BYTES, tags};
-use crate::audit::{AuditEvent, as_host, event_id};
+use crate::audit::{AuditEvent, event_id, is_host_of};
 use crate::delivery::{MAX_ENCODED, Payload, Verdicts};
 use crate::json::{HexId, Object};
 use crate::names::Nested;
@@ -172,7 +172,7 @@ impl<'a> Log<'a> {
                 });
         });
         let is_said = |key: &str, value: Value<'_>| {
-            key == "service.name" && as_host(value.to_text()) == source
+            key == "service.name" && is_host_of(source, &value.to_text())
         };
         let service = self.record.of_resource("service.name");
         let choice = u8::from(service.is_some_and(|value| is_said("service.name", value)));

@@ -11,7 +11,8 @@ use sluice_component::Secret;
 use sluice_component::audit::is_masked;
 
 use super::config::{Config, HecFields, HecMetadata};
-use crate::audit::{AuditEvent, as_host, event_id};
+use super::head::Head;
+use crate::audit::{AuditEvent, event_id, is_host_of};
 use crate::delivery::{MAX_ENCODED, Payload, Verdicts};
 use crate::json::{HexId, Object};
 use crate::keys::Keys;
@@ -80,7 +81,7 @@ impl Encoder {
     /// here.
     pub(super) fn encode(&self, batch: &Batch, verdicts: &mut Verdicts) -> Vec<Payload<Route>> {
         let mut payloads: Vec<Payload<Route>> = Vec::new();
-        let mut neighbours = Neighbours::default();
+        let (mut neighbours, mut head) = (Neighbours::default(), Head::default());
         let mut encoded = 0;
         for record in batch.records() {
             let position = record.index();
@@ -114,7 +115,7 @@ impl Encoder {
                 if self.export_raw {
                     raw(*record, out)
                 } else {
-                    self.envelope(batch, record, index, &mut neighbours, out)
+                    self.envelope(batch, record, index, &mut neighbours, &mut head, out)
                 }
             });
             if let Err(size) = pushed {
@@ -135,6 +136,7 @@ impl Encoder {
         record: View<'a>,
         index: &str,
         neighbours: &mut Neighbours<'a>,
+        head: &mut Head,
         out: &mut Vec<u8>,
     ) {
         let audit = if batch.signal() == Signal::Logs {
@@ -165,10 +167,7 @@ impl Encoder {
         if record.event_time() != 0 {
             write_seconds(envelope.key("time"), record.event_time());
         }
-        envelope.text("host", host);
-        envelope.text_if_any("source", source);
-        envelope.text_if_any("sourcetype", sourcetype);
-        envelope.text_if_any("index", index);
+        head.write([host, source, sourcetype, index], &mut envelope);
         if batch.signal() == Signal::Logs {
             event(*record, envelope.key("event"));
         } else {
@@ -180,7 +179,7 @@ impl Encoder {
         let service_is_shown = audit.is_some()
             && record
                 .of_resource(SERVICE)
-                .is_some_and(|value| as_host(value.to_text()) == source);
+                .is_some_and(|value| is_host_of(source, &value.to_text()));
         let is_field =
             |key: &str| !(self.metadata_keys.may_hold(key) && self.is_metadata(key, host_is_shown));
         envelope.object_if_any("fields", |fields| {

@@ -9,6 +9,7 @@ mod ack;
 mod answer;
 mod config;
 mod encode;
+mod head;
 #[cfg(test)]
 mod tests;
 
