@@ -3,7 +3,6 @@
 use std::ops::Range;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -18,6 +17,7 @@ use tracing::{error, info, warn};
 
 use crate::backoff::Backoff;
 use crate::health::{Health, State};
+use crate::lent::{Lending, Lent};
 use crate::pace::Pace;
 
 /// An exporter with how to drive it. One for each destination, shared by the pipelines that name it.
@@ -41,27 +41,6 @@ pub(crate) struct Stop {
     pub(crate) now: CancellationToken,
 }
 
-/// Most memory of records that may be lent at once, one lease aside: however many attempts the destination allows, one that
-/// is away or slow to confirm must not gather all that memory holds.
-pub(crate) const LENT_BYTES: usize = 32 << 20;
-
-/// The memory of an open lease, given back when dropped.
-struct Lent(Arc<AtomicUsize>, usize);
-
-impl Lent {
-    fn new(all: &Arc<AtomicUsize>, lease: &Lease) -> Self {
-        let bytes = lease.batch.memory();
-        all.fetch_add(bytes, Ordering::Relaxed);
-        Self(all.clone(), bytes)
-    }
-}
-
-impl Drop for Lent {
-    fn drop(&mut self) {
-        self.0.fetch_sub(self.1, Ordering::Relaxed);
-    }
-}
-
 /// Delivers until it is told to stop.
 pub(crate) async fn run(
     destination: Arc<Destination>,
@@ -70,11 +49,11 @@ pub(crate) async fn run(
     stop: Stop,
 ) {
     let mut leases = JoinSet::new();
-    let lent = Arc::new(AtomicUsize::new(0));
+    let lending = Arc::new(Lending::default());
     loop {
         // A lease is taken only when its attempt can begin, so that a busy destination gets full batches.
-        let has_room = leases.len() < destination.pace.max()
-            && (leases.is_empty() || lent.load(Ordering::Relaxed) < LENT_BYTES);
+        let has_room =
+            leases.len() < destination.pace.max() && (leases.is_empty() || lending.has_room());
         let next = async {
             destination.pace.has_place().await;
             reader.next(&batching).await
@@ -83,13 +62,10 @@ pub(crate) async fn run(
             () = stop.now.cancelled() => break,
             () = stop.soon.cancelled() => break,
             Some(_) = leases.join_next(), if !leases.is_empty() => {}
+            () = lending.returned(), if !has_room => {}
             lease = next, if has_room => {
-                let lent = Lent::new(&lent, &lease);
-                let delivered = deliver(destination.clone(), lease, stop.soon.clone());
-                leases.spawn(async move {
-                    delivered.await;
-                    drop(lent);
-                });
+                let lent = Lent::new(lease, &lending);
+                leases.spawn(deliver(destination.clone(), lent, stop.soon.clone()));
             }
         }
     }
@@ -104,20 +80,23 @@ pub(crate) async fn run(
 }
 
 /// Tries until every record of the lease is settled, or until no further attempt is to begin.
-pub(crate) async fn deliver(destination: Arc<Destination>, lease: Lease, stop: CancellationToken) {
+pub(crate) async fn deliver(
+    destination: Arc<Destination>,
+    mut lease: Lent,
+    stop: CancellationToken,
+) {
     let retry = destination.delivery.retry;
     let mut started = Instant::now();
     let mut backoff = Backoff::new(retry);
     let mut owed = Owed::all(&lease);
     let mut attempts = 0;
     loop {
-        let batch = owed.batch(&lease);
         let place = tokio::select! {
             place = destination.pace.enter() => place,
             () = stop.cancelled() => return,
         };
         attempts += 1;
-        let undelivered = match attempt(&destination, &batch).await {
+        let undelivered = match attempt(&destination, &lease.batch).await {
             Ok(()) => {
                 owed.settle(&destination, &lease, attempts, &[], &stop)
                     .await;
@@ -136,7 +115,7 @@ pub(crate) async fn deliver(destination: Arc<Destination>, lease: Lease, stop: C
             return;
         }
         let has_progressed = still.records() < owed.records();
-        owed = still;
+        owed = still.alone_in(&mut lease);
         if has_progressed && undelivered.delay() == Some(Duration::ZERO) {
             // No trouble: the exporter took a part and asks to be called again with the rest.
             report_refusals(&destination, &undelivered);
@@ -164,6 +143,7 @@ pub(crate) async fn deliver(destination: Arc<Destination>, lease: Lease, stop: C
             if owed.is_empty() {
                 return;
             }
+            owed = owed.alone_in(&mut lease);
         }
         let next = wait(&mut backoff, &undelivered, owed.is_held(), retry.max);
         tokio::select! {
@@ -243,28 +223,21 @@ impl Owed {
         self.0.iter().map(|piece| piece.records.len()).sum()
     }
 
-    /// The owed records as a batch.
-    fn batch(&self, lease: &Lease) -> Arc<Batch> {
-        if let [only] = self.0.as_slice()
-            && only.records.len() == lease.batch.len()
-        {
-            return lease.batch.clone();
+    /// Lets everything else of the lease go.
+    fn alone_in(mut self, lease: &mut Lent) -> Self {
+        if self.records() < lease.batch.len() {
+            let records: Vec<_> = self.0.iter().map(|piece| piece.records.clone()).collect();
+            lease.keep(&records);
+            let mut start = 0;
+            for Piece { records, .. } in &mut self.0 {
+                let end = start + records.end - records.start;
+                *records = std::mem::replace(&mut start, end)..end;
+            }
         }
-        let mut parts = self.0.iter().map(|piece| {
-            let (start, end) = (piece.records.start, piece.records.end);
-            lease.batch.slice(start as usize..end as usize)
-        });
-        let mut batch = parts
-            .next()
-            .unwrap_or_else(|| Batch::new(lease.batch.signal()));
-        for part in parts {
-            batch.append(&part);
-        }
-        Arc::new(batch)
+        self
     }
 
-    /// Settles what an attempt at [`Owed::batch`] decided; returns what is still owed. Records without a verdict were
-    /// delivered.
+    /// Settles what an attempt at them decided; returns what is still owed. Records without a verdict were delivered.
     async fn settle(
         &self,
         destination: &Destination,

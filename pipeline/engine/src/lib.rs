@@ -16,6 +16,7 @@ mod graph;
 mod health;
 mod lane;
 mod ledger;
+mod lent;
 mod outside;
 mod pace;
 mod path;

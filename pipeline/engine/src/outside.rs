@@ -14,6 +14,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::error;
 
 use crate::delivery::{self, Destination};
+use crate::lent;
 use crate::path::Path;
 use crate::progress::Progress;
 
@@ -121,7 +122,8 @@ impl Outside {
         };
         let runs = parcel.sequences.iter().map(|s| *s..*s + 1).collect();
         let lease = Lease::new(Arc::new(lender), runs, Arc::new(parcel.batch));
-        delivery::deliver(self.destination.clone(), lease, self.stop.clone()).await;
+        let lent = lent::Lent::new(lease, &Arc::default());
+        delivery::deliver(self.destination.clone(), lent, self.stop.clone()).await;
     }
 }
 

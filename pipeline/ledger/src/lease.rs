@@ -63,6 +63,22 @@ impl Lease {
         self.runs.first().map_or(0, |r| r.start)
     }
 
+    /// Some of its records alone, by their positions in the batch, in order.
+    #[must_use]
+    pub fn part(&self, records: &[Range<u32>]) -> Self {
+        let runs = records.iter().flat_map(|r| self.sequences(r.clone()));
+        let mut batch = Batch::new(self.batch.signal());
+        for (at, Range { start, end }) in records.iter().enumerate() {
+            let part = self.batch.slice(*start as usize..*end as usize);
+            if at == 0 {
+                batch = part;
+            } else {
+                batch.append(&part);
+            }
+        }
+        Self::new(self.lender.clone(), runs.collect(), Arc::new(batch))
+    }
+
     /// Settles records that the destination took, by their positions in the batch.
     pub fn delivered(&self, records: Range<u32>) {
         for sequences in self.sequences(records) {

@@ -6,15 +6,18 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use sluice_batch::{Batch, Signal, Value};
-use sluice_component::{After, Consume as _, Delivery, Stage, Transform, Undelivered, Verdict};
+use sluice_component::{
+    After, Batching, Consume as _, Delivery, Stage, Transform, Undelivered, Verdict,
+};
 use sluice_ledger::disk::{Fault, FaultKind, Operation, SimulatedDisk, When};
 use sluice_ledger::{Integrity, Ledger, Settings};
 use tokio_util::task::TaskTracker;
 
-use super::{PLAIN, Scripted, always, batch, scripted};
+use super::{Answer, PLAIN, Scripted, always, batch, scripted};
 use crate::delivery::{self, Destination, Stop};
 use crate::fanout::Fanout;
 use crate::health::Health;
+use crate::lent::LENT_BYTES;
 use crate::pace::Pace;
 use crate::path::Path;
 use crate::replay::Control;
@@ -73,7 +76,10 @@ pub(super) fn named(
                 users: TaskTracker::new(),
             });
             let reader = path.sink.reader(&path.name, &destination.name).unwrap();
-            let batching = destination.delivery.batching;
+            let batching = Batching {
+                max_bytes: 0,
+                ..destination.delivery.batching
+            };
             tokio::spawn(delivery::run(
                 destination.clone(),
                 reader,
@@ -212,10 +218,37 @@ async fn a_request_that_feeds_two_pipelines_is_in_both_or_in_none() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_record_on_hold_for_ever_does_not_hold_the_memory_of_those_that_came_with_it() {
+    // Of each two records the second is on hold, whatever is left of the first.
+    let holds = || -> Answer {
+        Box::new(|batch| {
+            let last = batch.len() as u32 - 1;
+            Err(Undelivered {
+                verdicts: vec![(last..last + 1, Verdict::Hold("a token of its own".into()))],
+                source: None,
+            })
+        })
+    };
+    let away = (0..3).map(|_| always(Verdict::Retry(After::Backoff)));
+    let picky = Arc::new(scripted(away.chain((0..8).map(|_| holds()))));
+    let graph = graph(vec![(vec![], vec![picky.clone()])]);
+    // Three of them pass the limit.
+    let large = "x".repeat(LENT_BYTES * 2 / 5);
+    for id in (0..8).step_by(2) {
+        let mut batch = batch([id, id + 1]);
+        batch.record_mut(0).set_body(Value::Str(&large));
+        graph.send(batch).await.unwrap();
+    }
+    let came = given(&picky, 14).await;
+    let twice = (0..6).flat_map(|id| [id, id]);
+    assert_eq!(came, twice.chain([6, 7]).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_destination_that_is_away_is_lent_no_more_than_the_limit_and_gets_the_rest_when_it_is_back()
  {
     // Two fit, the third passes the limit, and more attempts than that would be allowed.
-    let large = delivery::LENT_BYTES * 2 / 5;
+    let large = LENT_BYTES * 2 / 5;
     let away = Arc::new(scripted(
         (0..3).map(|_| always(Verdict::Retry(After::Backoff))),
     ));
