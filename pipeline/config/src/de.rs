@@ -190,10 +190,9 @@ impl<'de> MapAccess<'de> for Pairs<'de> {
             return Ok(None);
         };
         let key: BorrowedStrDeserializer<'de, Error> = BorrowedStrDeserializer::new(&entry.key);
-        let is_from_reference = entry.value.origin.is_some() && entry.key_span == entry.value.span;
         seed.deserialize(key)
             .map(Some)
-            .map_err(|error| error.at_key(&entry.key, entry.key_span, is_from_reference))
+            .map_err(|error| error.at_key(entry))
     }
 
     fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value, Error> {
@@ -224,7 +223,7 @@ impl<'de> EnumAccess<'de> for Variant<'de> {
             BorrowedStrDeserializer::new(&self.entry.key);
         let value = seed
             .deserialize(name)
-            .map_err(|error| error.at_key(&self.entry.key, self.entry.key_span, false))?;
+            .map_err(|error| error.at_key(self.entry))?;
         Ok((value, self))
     }
 }

@@ -6,7 +6,7 @@ use serde::de::{Expected, Unexpected};
 
 use crate::diagnostic::suggestion;
 use crate::mask::names_a_secret;
-use crate::node::{Node, Value};
+use crate::node::{Entry, Node, Value};
 use crate::scrub::scrub;
 use crate::{Diagnostic, Span};
 
@@ -79,13 +79,13 @@ impl Error {
     }
 
     /// Sets the place to a key, unless something further in has set one.
-    pub(crate) fn at_key(mut self, key: &str, span: Span, is_from_reference: bool) -> Self {
+    pub(crate) fn at_key(mut self, entry: &Entry) -> Self {
         if self.0.span.is_none() {
-            self.0.span = Some(span);
+            self.0.span = Some(entry.key_span);
             match &mut self.0.kind {
-                Kind::UnknownField { name, .. } if is_from_reference => *name = None,
+                Kind::UnknownField { name, .. } if entry.is_from_reference() => *name = None,
                 Kind::UnknownField { .. } => {}
-                _ => self.0.path.push(key.to_owned()),
+                _ => self.0.path.push(entry.key.clone()),
             }
         }
         self

@@ -48,6 +48,21 @@ pub(crate) struct Entry {
     pub(crate) value: Node,
 }
 
+impl Entry {
+    /// Whether a reference brought the key too, with the mapping around it.
+    pub(crate) fn is_from_reference(&self) -> bool {
+        self.value.origin.is_some() && self.key_span == self.value.span
+    }
+
+    /// The key as a message about an unknown one may repeat it: what a token gives in the place of a mapping is none.
+    pub(crate) fn shown(&self) -> &str {
+        match &self.value.origin {
+            Some(origin) if self.is_from_reference() => &origin.written,
+            _ => &self.key,
+        }
+    }
+}
+
 /// How a value came out of a reference.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Origin {

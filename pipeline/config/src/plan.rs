@@ -284,10 +284,12 @@ fn check_sections(document: &Node, found: &mut Vec<Diagnostic>) {
                 );
             }
         } else if !SECTIONS.contains(&entry.key.as_str()) {
-            let diagnostic =
-                Diagnostic::error(entry.key_span, format!("unknown section `{}`", entry.key));
+            let diagnostic = Diagnostic::error(
+                entry.key_span,
+                format!("unknown section `{}`", entry.shown()),
+            );
             found.push(
-                match suggestion("sections", &entry.key, SECTIONS.iter().copied()) {
+                match suggestion("sections", entry.shown(), SECTIONS.iter().copied()) {
                     Some(help) => diagnostic.with_help(help),
                     None => diagnostic,
                 },

@@ -32,6 +32,8 @@ pub(crate) struct Resolver<'a> {
     /// Whether a bare `$NAME` in a text of the file is a reference too.
     pub(crate) bare_names: bool,
     nodes: usize,
+    /// Whether what is resolved came out of a variable or file: then no message quotes it.
+    is_in_value: bool,
 }
 
 /// What a scalar's text became.
@@ -54,6 +56,7 @@ impl<'a> Resolver<'a> {
             diagnostics: Vec::new(),
             bare_names: false,
             nodes: 0,
+            is_in_value: false,
         }
     }
 
@@ -238,6 +241,13 @@ impl<'a> Resolver<'a> {
                 }
                 Err(name) if is_alone => out.alone = Some(Alone::Unset(name)),
                 // Half a URL or half a credential is worse than none, so this is not left to the Collector's "".
+                Err(_) if self.is_in_value => {
+                    return Err(Diagnostic::error(
+                        span,
+                        "what this reference gives refers to a variable that is not set, and the text around it needs it",
+                    )
+                    .with_help("a `$` in the value of a variable or file is written `$$`"));
+                }
                 Err(name) => {
                     return Err(Diagnostic::error(span, format!("the environment variable `{name}` is not set, and the text around it needs it"))
                         .with_help(if self.bare_names {
@@ -271,7 +281,12 @@ impl<'a> Resolver<'a> {
         } else {
             split_default(inner)
         };
-        // Messages quote `inner`, what the file says: a nested reference's value must not show.
+        // Messages quote what the file says: the value of a reference, or of one nested in it, must not show.
+        let shown = if self.is_in_value {
+            "a reference in what this one gives".to_owned()
+        } else {
+            format!("`${{{inner}}}`")
+        };
         let is_nested = head.contains("${");
         let head = if is_nested {
             self.text(head, budget, span)?.text
@@ -286,7 +301,7 @@ impl<'a> Resolver<'a> {
                 .map_err(|reason| {
                     Diagnostic::error(
                         span,
-                        format!("the file of `${{{inner}}}` cannot be read: {reason}"),
+                        format!("the file of {shown} cannot be read: {reason}"),
                     )
                 })?,
             None | Some(("env", _)) => {
@@ -294,7 +309,7 @@ impl<'a> Resolver<'a> {
                 if !is_name(name) {
                     return Err(Diagnostic::error(
                         span,
-                        format!("`${{{inner}}}` does not name an environment variable"),
+                        format!("{shown} does not name an environment variable"),
                     )
                     .with_help(
                         "names are letters, digits and `_`; write `$${` for a literal `${`",
@@ -302,21 +317,35 @@ impl<'a> Resolver<'a> {
                 }
                 match (self.lookup.variable(name), default) {
                     (Some(value), _) => value,
-                    (None, Some(default)) => default.to_owned(),
+                    // It stands in the file, and so may be quoted.
+                    (None, Some(default)) => return self.value(default, budget, span),
                     (None, None) => {
                         return Ok(Err(if is_nested { inner } else { name }.to_owned()));
                     }
                 }
             }
             Some(_) => {
-                return Err(Diagnostic::error(span, format!("references such as `${{{inner}}}` are not supported"))
+                return Err(Diagnostic::error(span, format!("references such as {shown} are not supported"))
                     .with_help("`${env:NAME}`, `${env:NAME:-default}` and `${file:PATH}` are; write `$${` for a literal `${`"));
             }
         };
+        let was_in_value = std::mem::replace(&mut self.is_in_value, true);
+        let value = self.value(&value, budget, span);
+        self.is_in_value = was_in_value;
+        value
+    }
+
+    /// What a reference gives, with the references in it resolved.
+    fn value(
+        &mut self,
+        value: &str,
+        budget: &mut usize,
+        span: Span,
+    ) -> Result<Result<String, String>, Diagnostic> {
         if !value.contains('$') {
-            return Ok(Ok(value));
+            return Ok(Ok(value.to_owned()));
         }
-        let nested = self.text(&value, budget, span)?;
+        let nested = self.text(value, budget, span)?;
         Ok(match nested.alone {
             Some(Alone::Unset(name)) => Err(name),
             _ => Ok(nested.text),

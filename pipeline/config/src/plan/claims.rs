@@ -83,9 +83,15 @@ pub(super) fn check(
                     .defined
                     .keys()
                     .any(|id| id.to_string() == *written);
+                // What a token gives in the wrong place is no id, and not shown.
+                let is_shown = is_defined || !is_from_reference(view, written);
                 let diagnostic = Diagnostic::error(
                     span,
-                    format!("extension `{written}` is not in `service.extensions`"),
+                    if is_shown {
+                        format!("extension `{written}` is not in `service.extensions`")
+                    } else {
+                        "what this reference gives is not in `service.extensions`".to_owned()
+                    },
                 );
                 found.push(diagnostic.with_help(if is_defined {
                     format!("add it there: `extensions: [{written}]`")

@@ -119,7 +119,7 @@ fn section<C: ?Sized>(
             Err(reason) => {
                 found.push(Diagnostic::error(
                     block.key_span,
-                    format!("`{}` is not a component id: {reason}", block.key),
+                    format!("`{}` is not a component id: {reason}", block.shown()),
                 ));
                 section.rejected.push(block.key.clone());
                 continue;
@@ -200,6 +200,11 @@ fn unknown_type<'a>(
     block: &Entry,
     known: impl Iterator<Item = &'a str>,
 ) -> Diagnostic {
+    let kind = if block.is_from_reference() {
+        block.shown()
+    } else {
+        kind
+    };
     let diagnostic = Diagnostic::error(block.key_span, format!("unknown {class} type `{kind}`"));
     let known: Vec<&str> = known.collect();
     if let Some(today) = renamed(class, kind).filter(|today| known.contains(today)) {

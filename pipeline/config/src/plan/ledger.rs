@@ -10,7 +10,7 @@ use sluice_component::HumanDuration;
 use sluice_component::settings::ByteSize;
 
 use crate::diagnostic::suggestion;
-use crate::node::Node;
+use crate::node::{Node, Value};
 use crate::{Block, Diagnostic};
 
 /// Where records rest before they are acknowledged.
@@ -150,7 +150,8 @@ pub(super) fn storage_directory(document: &Node) -> Option<PathBuf> {
 const MIN_SEGMENT: u64 = 64 << 10;
 
 pub(super) fn read(entry: &Node, key: crate::Span, found: &mut Vec<Diagnostic>) -> Ledger {
-    if let Some(text) = entry.text().filter(|_| entry.unset().is_none()) {
+    let is_text = matches!(entry.value, Value::Scalar(_)) && entry.unset().is_none();
+    if let Some(text) = entry.text().filter(|_| is_text) {
         match text {
             "none" => return Ledger::None,
             "null" | "" => return Ledger::default(),

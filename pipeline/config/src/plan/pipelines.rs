@@ -65,11 +65,12 @@ fn pipeline(
             key.key_span,
             format!(
                 "unknown key `{}` in `service.pipelines.{}`",
-                key.key, entry.key
+                key.shown(),
+                entry.shown()
             ),
         );
         found.push(
-            match suggestion("known keys", &key.key, KEYS.iter().copied()) {
+            match suggestion("known keys", key.shown(), KEYS.iter().copied()) {
                 Some(help) => diagnostic.with_help(help),
                 None => diagnostic,
             },
@@ -111,7 +112,7 @@ fn pipeline_id(entry: &Entry) -> Result<PipelineId, Diagnostic> {
     let wrong = |reason: &str| {
         Diagnostic::error(
             entry.key_span,
-            format!("`{}` is not a pipeline id: {reason}", entry.key),
+            format!("`{}` is not a pipeline id: {reason}", entry.shown()),
         )
     };
     let (kind, name) = parse_id(&entry.key).map_err(wrong)?;
@@ -144,6 +145,11 @@ fn references<C: ?Sized>(
     found: &mut Vec<Diagnostic>,
 ) -> Vec<ComponentId> {
     let key = class.section();
+    // What is no pipeline id may be anything.
+    let name = match signal {
+        Some(_) => &pipeline.key,
+        None => pipeline.shown(),
+    };
     let list = pipeline.value.get(key);
     let items = match list.map(|list| &list.value) {
         Some(Node {
@@ -155,10 +161,7 @@ fn references<C: ?Sized>(
             found.push(
                 Diagnostic::error(
                     span,
-                    format!(
-                        "`service.pipelines.{}.{key}` must be a list of ids",
-                        pipeline.key
-                    ),
+                    format!("`service.pipelines.{name}.{key}` must be a list of ids"),
                 )
                 .with_help(format!("write `{key}: [id, id]`")),
             );
@@ -169,7 +172,7 @@ fn references<C: ?Sized>(
     if items.is_empty() && class != Class::Processor {
         let span = list.map_or(pipeline.key_span, Entry::place);
         found.push(
-            Diagnostic::error(span, format!("pipeline `{}` has no {class}", pipeline.key))
+            Diagnostic::error(span, format!("pipeline `{name}` has no {class}"))
                 .with_help(format!("name at least one: `{key}: [id]`")),
         );
     }

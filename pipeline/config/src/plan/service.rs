@@ -200,7 +200,8 @@ pub(super) fn read(
             "admin" => service.admin = admin(entry, found),
             "drain_timeout" => time(entry, &mut service.timeouts.drain, found),
             "shutdown_timeout" => time(entry, &mut service.timeouts.shutdown, found),
-            unknown => {
+            _ => {
+                let unknown = entry.shown();
                 let diagnostic = Diagnostic::error(
                     entry.key_span,
                     format!("unknown key `{unknown}` in `service`"),

@@ -30,6 +30,25 @@ fn the_ledger_is_on_unless_it_is_none() {
 }
 
 #[test]
+fn a_ledger_may_come_out_of_a_reference() {
+    let directory =
+        |text: &str, values: &[(&'static str, &'static str)]| match plan(text, values).ledger {
+            Ledger::Disk(block) => block.directory,
+            Ledger::None => panic!("it is a ledger"),
+        };
+    let data = Some(PathBuf::from("/data"));
+    let own = [("L", "{directory: /data}")];
+    assert_eq!(directory(&with_ledger("${env:L}"), &own), data);
+    let text = with_ledger("{directory: /data}");
+    let (before, service) = text.split_once("service:\n").unwrap();
+    let text = format!("{before}service: ${{file:S}}\n");
+    let whole: [(&'static str, &'static str); 1] = [("S", service.to_owned().leak())];
+    assert_eq!(directory(&text, &whole), data);
+    let none = [("L", "none")];
+    assert_eq!(plan(&with_ledger("${env:L}"), &none).ledger, Ledger::None);
+}
+
+#[test]
 fn every_key_of_the_ledger_is_read() {
     let block = read(
         "{directory: /var/lib/sluice, fsync: {every: 50ms}, max_bytes: 100GiB, segment_bytes: 1MiB, \

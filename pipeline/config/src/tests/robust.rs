@@ -56,6 +56,8 @@ const PIECES: &[&str] = &[
     "$C",
     "${file:C}",
     "${env:N:-${env:C}}",
+    "${env:D}",
+    "${env:M}",
     "!!str ",
     "!x ",
     "#",
@@ -87,7 +89,11 @@ proptest! {
             let to = boundary((from + length).min(text.len()), &text).max(from);
             text.replace_range(from..to, piece);
         }
-        let lookup = fixed(&[("C", "canary-7f3a")]);
+        let lookup = fixed(&[
+            ("C", "canary-7f3a"),
+            ("D", "canary${canary}${canary:y}$canary"),
+            ("M", "{canary-7f3a: {canary 7f3a: canary}, logs: [canary]}"),
+        ]);
         let found = match Plan::read(&source(&text), &registry(), &lookup) {
             Ok(plan) => plan.warnings,
             Err(errors) => { prop_assert!(errors.errors() > 0); errors }

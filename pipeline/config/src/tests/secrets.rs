@@ -64,6 +64,64 @@ fn no_finding_about_the_service_holds_what_a_reference_gave() {
 }
 
 #[test]
+fn a_reference_in_a_value_is_not_quoted_when_it_cannot_be_resolved() {
+    for value in [
+        "pa${canary-7f3a}ss",
+        "pa${canary7:f3a}ss",
+        "${canary7:f3a}",
+        "${file:canary-7f3a}",
+        "pa${file:canary-7f3a}ss",
+        "pa${canary}ss",
+        "pa${env:C}ss",
+    ] {
+        for block in [
+            "token: ${env:C}",
+            "token: x${file:C}",
+            "token: \"${env:N:-${env:C}}\"",
+        ] {
+            let text = with_exporter(&format!("    endpoint: http://h\n    {block}"));
+            let shown = errors(&text, &[("C", value)]);
+            let shown = shown.replace(block, "");
+            assert!(!shown.contains("canary"), "{block}, {value}\n{shown}");
+        }
+    }
+}
+
+#[test]
+fn what_an_unknown_authenticator_is_called_is_not_shown_when_a_reference_says_it() {
+    let text = with_exporter("    endpoint: http://h\n    token: t")
+        .replace("{otlp: }", "{otlp: {auth: {authenticator: \"${env:C}\"}}}");
+    let shown = errors(&text, &[("C", CANARY)]);
+    assert!(shown.contains("is not in `service.extensions`"), "{shown}");
+    assert!(!shown.contains("canary"), "{shown}");
+}
+
+#[test]
+fn no_key_that_a_reference_brought_is_quoted_when_it_is_not_known() {
+    let known = with_exporter("    endpoint: http://h\n    token: t");
+    let (before, service) = known.split_once("service:\n").unwrap();
+    let section = |name: &str| format!("{name}: ${{env:C}}\n");
+    for text in [
+        section(""),
+        format!("{before}{}", section("service")),
+        format!("receivers: ${{env:C}}\nservice:\n{service}"),
+        format!("{known}processors: ${{env:C}}\n"),
+        format!("{before}service: {{pipelines: \"${{env:C}}\"}}\n"),
+        format!("{before}service: {{pipelines: {{logs: \"${{env:C}}\"}}}}\n"),
+        "${env:C}\n".to_owned(),
+    ] {
+        for value in [
+            "canary-7f3a: 1",
+            "canary 7f3a: {a: b}",
+            "canary/: {receivers: 1}",
+        ] {
+            let shown = errors(&text, &[("C", value)]);
+            assert!(!shown.contains("canary"), "{text}\n{shown}");
+        }
+    }
+}
+
+#[test]
 fn a_literal_secret_on_a_shown_line_is_covered() {
     let shown = errors(
         &with_exporter("    {endpoint: http://h, token: canary-7f3a, prot: 1}"),
