@@ -51,7 +51,8 @@ pub(crate) async fn run(
     let mut leases = JoinSet::new();
     let lending = Arc::new(Lending::default());
     loop {
-        // A lease is taken only when its attempt can begin, so that a busy destination gets full batches.
+        // A lease is taken only when its attempt can begin, so that a busy destination gets full batches. Those on hold
+        // count: set aside, they would let every new record ask a destination that refuses all of them.
         let has_room =
             leases.len() < destination.pace.max() && (leases.is_empty() || lending.has_room());
         let next = async {

@@ -84,8 +84,9 @@ impl Ahead {
             {
                 let mut state = self.shared.state.lock();
                 if let Some(chunk) = state.ready.pop_front() {
-                    // Whoever reads the disk has much to catch up.
-                    if !state.is_reading && chunk.failure.is_none() {
+                    // Whoever reads the disk has much to catch up; after a failure the reader waits first.
+                    let last = state.ready.back().unwrap_or(&chunk);
+                    if !state.is_reading && last.failure.is_none() {
                         self.read_on(&mut state);
                     }
                     return Some(chunk);
