@@ -33,10 +33,20 @@ impl Batch {
     /// Past the end, as a slice does.
     #[must_use]
     pub fn slice(&self, records: Range<usize>) -> Self {
+        self.slices(&[records])
+    }
+
+    /// [`Batch::slice`] of several ranges, one after another.
+    ///
+    /// # Panics
+    /// Past the end, as a slice does.
+    #[must_use]
+    pub fn slices(&self, records: &[Range<usize>]) -> Self {
+        let live: usize = records.iter().map(|r| self.live_bytes(r.clone())).sum();
         let mut part = Self::new(self.signal());
         part.searched = self.searched;
         part.sender = self.sender.clone();
-        let copies_wire = self.live_bytes(records.clone()) * WORTH_KEEPING < self.wire.len();
+        let copies_wire = live * WORTH_KEEPING < self.wire.len();
         if !copies_wire {
             part.wire = self.wire.clone();
         }
@@ -48,7 +58,7 @@ impl Batch {
             before: Default::default(),
         };
         let (mut resource, mut scope, mut metric) = (usize::MAX, usize::MAX, usize::MAX);
-        for row in &self.records[records] {
+        for row in records.iter().flat_map(|r| &self.records[r.clone()]) {
             let new_scope = self.scope_of(row);
             if new_scope != scope {
                 scope = new_scope;

@@ -67,16 +67,12 @@ impl Lease {
     #[must_use]
     pub fn part(&self, records: &[Range<u32>]) -> Self {
         let runs = records.iter().flat_map(|r| self.sequences(r.clone()));
-        let mut batch = Batch::new(self.batch.signal());
-        for (at, Range { start, end }) in records.iter().enumerate() {
-            let part = self.batch.slice(*start as usize..*end as usize);
-            if at == 0 {
-                batch = part;
-            } else {
-                batch.append(&part);
-            }
-        }
-        Self::new(self.lender.clone(), runs.collect(), Arc::new(batch))
+        let places: Vec<_> = records
+            .iter()
+            .map(|r| r.start as usize..r.end as usize)
+            .collect();
+        let batch = Arc::new(self.batch.slices(&places));
+        Self::new(self.lender.clone(), runs.collect(), batch)
     }
 
     /// Settles records that the destination took, by their positions in the batch.

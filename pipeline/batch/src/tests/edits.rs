@@ -217,6 +217,38 @@ fn marks_survive_slicing_and_merging_but_are_not_written() {
 }
 
 #[test]
+fn slices_of_several_places_have_each_records_own_resource_scope_and_marks() {
+    let mut batch = Batch::new(Signal::Logs);
+    for resource in 0..3 {
+        for scope in 0..2 {
+            batch.push_scope(&[("r", Value::Int(resource))], &format!("s{scope}"));
+            for n in 0..4 {
+                batch.push_log().set("n", Value::Int(n));
+            }
+        }
+    }
+    let mut batch = Batch::decode(Signal::Logs, batch.encode().into()).expect("valid");
+    (0..batch.len()).for_each(|i| batch.record_mut(i).mark(1 << (i % 4)));
+    for ranges in [
+        &[1..2, 3..5, 11..14, 23..24][..],
+        &[0..1, 23..24][..],
+        &[0..12, 12..24][..],
+        &[0..0, 2..3, 3..4][..],
+        &[][..],
+    ] {
+        let picked = batch.slices(ranges);
+        let wanted: Vec<usize> = ranges.iter().flat_map(Clone::clone).collect();
+        assert_eq!(picked.len(), wanted.len(), "{ranges:?}");
+        for (at, from) in wanted.into_iter().enumerate() {
+            let (new, old) = (picked.record(at), batch.record(from));
+            assert_eq!(new.marks(), old.marks(), "{ranges:?} {at}");
+            let alone = |batch: &Batch, i: usize| batch.slice(i..i + 1).encode();
+            assert_eq!(alone(&picked, at), alone(&batch, from), "{ranges:?} {at}");
+        }
+    }
+}
+
+#[test]
 fn a_slice_of_a_metric_with_many_points_copies_only_its_points() {
     let points = vec![r#"{"timeUnixNano":"1","asDouble":1.5,"attributes":[{"key":"k","value":{"stringValue":"v"}}]}"#; 20_000].join(",");
     let json = format!(
