@@ -4,8 +4,15 @@ use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
+
+/// How long [`Lock::take`] tries. Another program's [`Lock::is_held`] has the lock for an instant, and so does a program
+/// that the holder was starting when it gave the lock back: neither may keep a ledger from its start.
+const PATIENCE: Duration = Duration::from_secs(1);
+const BETWEEN_TRIES: Duration = Duration::from_millis(5);
 
 /// A held lock on a ledger's directory; given back when dropped or when the process ends, however it ends.
 #[derive(Debug)]
@@ -54,7 +61,7 @@ impl Lock {
     /// Takes the lock on a directory, which is made if it is not there.
     ///
     /// # Errors
-    /// [`LockError::InUse`] at once when another process has it.
+    /// [`LockError::InUse`] when another process has it for longer than a second.
     pub fn take(directory: &Path) -> Result<Self, LockError> {
         let failed = |source| LockError::Io {
             directory: directory.display().to_string(),
@@ -69,7 +76,12 @@ impl Lock {
             .mode(0o600)
             .open(directory.join("lock"))
             .map_err(failed)?;
-        if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+        let start = Instant::now();
+        while flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+            if start.elapsed() < PATIENCE {
+                thread::sleep(BETWEEN_TRIES);
+                continue;
+            }
             let mut holder = String::new();
             // Only for the message.
             let _ = file.read_to_string(&mut holder);
@@ -89,6 +101,7 @@ impl Lock {
         File::open(directory.join("lock"))
             .is_ok_and(|file| flock(&file, FlockOperation::NonBlockingLockShared).is_err())
     }
+
     /// The process that holds the lock on this directory, as it wrote down itself; `None` while nobody has it.
     #[must_use]
     pub fn holder(directory: &Path) -> Option<String> {

@@ -53,7 +53,7 @@ impl Offline {
     /// Takes the lock of a ledger that is there.
     ///
     /// # Errors
-    /// [`LockError::InUse`] at once when a process runs it.
+    /// [`LockError::InUse`] when a process runs it.
     pub fn take(directory: &Path) -> Result<Self, OfflineError> {
         // Before the lock, which would make a directory of a mistyped name.
         fs::read_dir(directory.join("segments")).map_err(|source| OfflineError::Io {

@@ -1,6 +1,8 @@
 //! The ten attacks that the log must withstand, on a whole ledger.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use sluice_evidence::{Checkpoint, Hash, SigningKey, leaf_hash, node_hash, verify_inclusion};
 
@@ -414,6 +416,23 @@ fn attack_9_two_processes_on_one_directory() {
     ));
     drop(first);
     Lock::take(directory.path()).unwrap();
+}
+
+#[test]
+fn a_look_at_the_lock_in_the_same_moment_keeps_nobody_from_taking_it() {
+    let directory = tempfile::tempdir().unwrap();
+    drop(Lock::take(directory.path()).unwrap());
+    let is_done = AtomicBool::new(false);
+    thread::scope(|threads| {
+        threads.spawn(|| {
+            while !is_done.load(Ordering::Relaxed) {
+                let _ = Lock::is_held(directory.path());
+            }
+        });
+        let taken = (0..200).try_for_each(|_| Lock::take(directory.path()).map(drop));
+        is_done.store(true, Ordering::Relaxed);
+        taken.unwrap();
+    });
 }
 
 #[tokio::test]
