@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::record::{Level, LevelMut, Record, RecordMut};
 use crate::rows::{
-    Attribute, Cell, LevelRow, MAX_BUFFER, MetricRow, RecordKind, RecordRow, Span, Text,
+    Attribute, Cell, Change, LevelRow, MAX_BUFFER, MetricRow, RecordKind, RecordRow, Span, Text,
 };
 use crate::text::checked_before;
 use crate::value::{Array, Map};
@@ -355,7 +355,7 @@ impl Batch {
         let parent = (self.scopes.len() - 1) as u32;
         self.searched = 0;
         self.records.push(RecordRow {
-            dirty: true,
+            change: Change::Edited,
             ..RecordRow::new(RecordKind::Log, Text::EMPTY, parent)
         });
         let index = self.records.len() - 1;
@@ -383,7 +383,7 @@ impl Batch {
     #[must_use]
     pub fn span_in_wire(&self, i: usize) -> Option<Range<usize>> {
         let row = &self.records[i];
-        (!row.dirty && !row.raw.is_side()).then(|| row.raw.range())
+        (row.change == Change::None && !row.raw.is_side()).then(|| row.raw.range())
     }
 
     #[inline]

@@ -2,7 +2,7 @@
 
 use crate::batch::Batch;
 use crate::encode::copy_fields;
-use crate::rows::{Attribute, Cell, RecordKind, Span, Text};
+use crate::rows::{Attribute, Cell, Change, RecordKind, Span, Text};
 use crate::schema::{self, Kind, Schema};
 use crate::text::checked_before;
 use crate::value::{Array, Map, key_value, put_key_and_value};
@@ -71,7 +71,9 @@ impl Batch {
             self.edit_attributes(self.records[i].attributes, Place::Attribute, editor);
         let row = &mut self.records[i];
         row.attributes = attributes;
-        row.dirty |= changed;
+        if changed {
+            row.change = Change::Edited;
+        }
     }
 
     /// Shows `editor` every value of resource `i`.
@@ -147,10 +149,10 @@ impl Batch {
         let row = self.records[i];
         if let Some(text) = self.edit_text(Place::Field, "severity_text", row.severity_text, editor)
         {
-            (self.records[i].severity_text, self.records[i].dirty) = (text, true);
+            (self.records[i].severity_text, self.records[i].change) = (text, Change::Edited);
         }
         if let Some(text) = self.edit_text(Place::Field, "event_name", row.name, editor) {
-            (self.records[i].name, self.records[i].dirty) = (text, true);
+            (self.records[i].name, self.records[i].change) = (text, Change::Edited);
         }
         if row.body == Cell::Absent {
             return;
@@ -160,7 +162,7 @@ impl Batch {
             Outcome::Replace(new) => self.keep_value(new.as_value()),
             Outcome::Remove => Cell::Empty,
         };
-        (self.records[i].body, self.records[i].dirty) = (body, true);
+        (self.records[i].body, self.records[i].change) = (body, Change::Edited);
     }
 
     /// The fields of a span or a data point, other than its attributes.
@@ -183,7 +185,7 @@ impl Batch {
                 Text::side(raw.range().start + r.start, raw.range().start + r.end)
             });
         }
-        (self.records[i].raw, self.records[i].dirty) = (raw, true);
+        (self.records[i].raw, self.records[i].change) = (raw, Change::Edited);
     }
 
     fn edit_text(

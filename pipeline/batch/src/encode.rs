@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use crate::batch::{Batch, Signal};
-use crate::rows::{Cell, LevelRow, MetricRow, RecordKind, RecordRow, Span};
+use crate::rows::{Cell, Change, LevelRow, MetricRow, RecordKind, RecordRow, Span};
 use crate::value::{key_len, put_key_and_value};
 use crate::wire::{Reader, kind, put_bytes, put_key, put_nested, put_varint, varint_len};
 
@@ -196,18 +196,22 @@ fn put_level(batch: &Batch, level: &LevelRow, attributes_tag: u32, out: &mut Vec
 
 /// One record as field `tag`; `len` is about how long it is.
 fn put_record(batch: &Batch, row: &RecordRow, len: usize, tag: u32, out: &mut Vec<u8>) {
-    if !row.dirty {
-        return put_bytes(out, tag, batch.bytes(row.raw));
-    }
-    put_nested(out, tag, len, |out| match row.kind {
-        RecordKind::Log => put_log(batch, row, out),
-        kind => {
-            copy_fields(batch.bytes(row.raw), out, |tag| {
-                tag != kind.attributes_tag()
-            });
-            put_attributes(batch, row.attributes, kind.attributes_tag(), out);
+    let raw = batch.bytes(row.raw);
+    let attributes_tag = row.kind.attributes_tag();
+    match (row.change, row.kind) {
+        (Change::None, _) => put_bytes(out, tag, raw),
+        (Change::Added(count), _) => put_nested(out, tag, len, |out| {
+            out.extend_from_slice(raw);
+            put_attributes(batch, row.last_attributes(count), attributes_tag, out);
+        }),
+        (Change::Edited, RecordKind::Log) => {
+            put_nested(out, tag, len, |out| put_log(batch, row, out));
         }
-    });
+        (Change::Edited, _) => put_nested(out, tag, len, |out| {
+            copy_fields(raw, out, |tag| tag != attributes_tag);
+            put_attributes(batch, row.attributes, attributes_tag, out);
+        }),
+    }
 }
 
 fn put_log(batch: &Batch, row: &RecordRow, out: &mut Vec<u8>) {
@@ -269,10 +273,14 @@ fn len_hint(batch: &Batch, row: &RecordRow) -> usize {
     }
 }
 
-/// About how long a record's message is: exact when clean, and for a dirty log record.
+/// About how long a record's message is: exact but for an edited span or point.
 pub(crate) fn record_len(batch: &Batch, row: &RecordRow) -> usize {
-    if !row.dirty || row.kind != RecordKind::Log {
-        return row.raw.len();
+    match (row.change, row.kind) {
+        (Change::Added(count), _) => {
+            return row.raw.len() + attributes_len(batch, row.last_attributes(count));
+        }
+        (Change::Edited, RecordKind::Log) => {}
+        _ => return row.raw.len(),
     }
     let text = |len: usize| if len == 0 { 0 } else { nested_len(len) };
     let fixed = |value: u64| if value == 0 { 0 } else { 9 };

@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::batch::Batch;
 use crate::encode::copy_fields;
 use crate::record::Record;
-use crate::rows::{Attribute, Cell, LevelRow, RecordKind, RecordRow, Span, Text};
+use crate::rows::{Attribute, Cell, Change, LevelRow, RecordKind, RecordRow, Span, Text};
 
 /// A batch keeps its request alive as long as at least one in this many of its bytes is in use.
 const WORTH_KEEPING: usize = 4;
@@ -274,8 +274,8 @@ impl Copier<'_> {
     }
 
     fn record(&mut self, row: &RecordRow, parent: u32) -> RecordRow {
-        // A changed log record is written from its rows alone: what `raw` held may be what an edit took away.
-        let raw = if row.dirty && row.kind == RecordKind::Log {
+        // An edited log record is written from its rows alone: what `raw` held may be what an edit took away.
+        let raw = if row.change == Change::Edited && row.kind == RecordKind::Log {
             Text::EMPTY
         } else {
             row.raw

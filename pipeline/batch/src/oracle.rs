@@ -8,6 +8,7 @@ use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequ
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest as Traces;
 use prost::Message as _;
 
+use crate::rows::Change;
 use crate::{Batch, Edit, Editor, Place, Signal, Value};
 
 /// The content of a request as text, without what OTLP keeps for profiles; `None` when `prost` refuses it.
@@ -104,25 +105,43 @@ pub fn agrees_with_prost(signal: Signal, wire: &[u8]) {
         "every record encoded from its rows"
     );
 
-    for batch in [&batch, &touched] {
+    let mut tagged = batch.clone();
+    for i in 0..tagged.len() {
+        let mut record = tagged.record_mut(i);
+        record.set("sluice.tag", Value::Str("tag"));
+        record.set("sluice.number", Value::Int(-1));
+    }
+    let mut rewritten = tagged.clone();
+    for row in &mut rewritten.records {
+        row.change = Change::Edited;
+    }
+    assert_eq!(
+        content(signal, &tagged.encode()),
+        content(signal, &rewritten.encode()),
+        "an attribute put behind a record's bytes, and the record encoded from its rows"
+    );
+
+    for batch in [&batch, &touched, &tagged] {
         each_record_alone_is_what_it_is_once_stored(batch);
     }
 
-    let mut pieces = Batch::new(signal);
-    for i in 0..batch.len() {
-        let slice = touched.slice(i..i + 1);
-        assert_eq!(slice.len(), 1);
-        if i == 0 {
-            pieces = slice
-        } else {
-            pieces.append(&slice)
+    for (whole, expected) in [(&touched, &batch), (&tagged, &rewritten)] {
+        let mut pieces = Batch::new(signal);
+        for i in 0..whole.len() {
+            let slice = whole.slice(i..i + 1);
+            assert_eq!(slice.len(), 1);
+            if i == 0 {
+                pieces = slice
+            } else {
+                pieces.append(&slice)
+            }
         }
+        same(
+            &records_of(&pieces),
+            &records_of(expected),
+            "cut up and put together",
+        );
     }
-    same(
-        &records_of(&pieces),
-        &records_of(&batch),
-        "cut up and put together",
-    );
 
     let mut json = Vec::new();
     batch.encode_json_into(0..batch.len(), &mut json);

@@ -2,7 +2,7 @@
 
 use crate::batch::Batch;
 use crate::edit;
-use crate::rows::{LevelRow, RecordKind, RecordRow, Span};
+use crate::rows::{Change, LevelRow, RecordKind, RecordRow, Span};
 use crate::{Value, rows};
 
 /// The attributes of a record, scope or resource, in order. A key may stand twice; the first one counts.
@@ -347,8 +347,15 @@ impl RecordMut<'_> {
 
     /// Sets or adds an attribute.
     pub fn set(&mut self, key: &str, value: Value<'_>) {
-        let span = self.batch.set_attribute(self.row().attributes, key, value);
-        self.touch().attributes = span;
+        let before = self.row().attributes;
+        let after = self.batch.set_attribute(before, key, value);
+        let row = &mut self.batch.records[self.index];
+        row.attributes = after;
+        row.change = if after.range().len() > before.range().len() {
+            row.change.and_added()
+        } else {
+            Change::Edited
+        };
     }
 
     /// Removes an attribute; says whether it was there.
@@ -415,7 +422,7 @@ impl RecordMut<'_> {
 
     fn touch(&mut self) -> &mut rows::RecordRow {
         let row = &mut self.batch.records[self.index];
-        row.dirty = true;
+        row.change = Change::Edited;
         row
     }
 

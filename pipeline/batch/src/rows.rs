@@ -167,13 +167,36 @@ impl RecordKind {
     }
 }
 
+/// How far a record is from its `raw`, and with that, how it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// Not at all: `raw` is copied.
+    None,
+    /// By so many attributes, the last ones: `raw` is copied and they are put behind it, where a repeated field may
+    /// stand. What tags records does no more than this.
+    Added(u16),
+    /// In some other way: a log record is written from its rows alone, a span or a point from the fields of `raw` other
+    /// than its attributes, which come from the rows.
+    Edited,
+}
+
+impl Change {
+    /// What it is after one more attribute.
+    pub(crate) fn and_added(self) -> Self {
+        let added = match self {
+            Self::None => Some(1),
+            Self::Added(count) => count.checked_add(1),
+            Self::Edited => None,
+        };
+        added.map_or(Self::Edited, Self::Added)
+    }
+}
+
 /// A log record, a span or a data point. About 128 bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RecordRow {
     pub(crate) kind: RecordKind,
-    /// A clean record is written by copying `raw`. A dirty log record is written from its rows alone; a dirty span or
-    /// point from the fields of `raw` other than its attributes, which come from the rows.
-    pub(crate) dirty: bool,
+    pub(crate) change: Change,
     pub(crate) raw: Text,
     /// The scope of a log record or a span; the metric of a data point.
     pub(crate) parent: u32,
@@ -196,7 +219,7 @@ impl RecordRow {
     pub(crate) fn new(kind: RecordKind, raw: Text, parent: u32) -> Self {
         Self {
             kind,
-            dirty: false,
+            change: Change::None,
             raw,
             parent,
             attributes: Span::default(),
@@ -211,6 +234,14 @@ impl RecordRow {
             body: Cell::Absent,
             trace_id: Text::default(),
             span_id: Text::default(),
+        }
+    }
+
+    /// The last attributes.
+    pub(crate) fn last_attributes(&self, count: u16) -> Span {
+        Span {
+            start: self.attributes.end - u32::from(count),
+            ..self.attributes
         }
     }
 }

@@ -99,6 +99,53 @@ fn what_an_edit_takes_away_never_leaves_the_batch() {
 }
 
 #[test]
+fn what_an_edit_takes_away_never_leaves_the_batch_though_the_record_was_only_tagged_before_or_after()
+ {
+    for signal in Signal::ALL {
+        let tag = |batch: &mut Batch, key: &str| {
+            (0..batch.len()).for_each(|i| batch.record_mut(i).set(key, Value::Str("tag")));
+        };
+        let mut batch = planted(signal);
+        tag(&mut batch, "first");
+        assert!(holds_canary(&batch.encode()), "planted");
+        assert!(wipe(&mut batch).len() > 8, "{signal:?}");
+        assert_clean(&batch, signal.name());
+        tag(&mut batch, "second");
+        assert_clean(&batch, signal.name());
+        let again = Batch::decode(signal, Bytes::from(batch.encode())).expect("valid");
+        for record in again.records() {
+            assert_eq!(record.get("first"), Some(Value::Str("tag")));
+            assert_eq!(record.get("second"), Some(Value::Str("tag")));
+        }
+    }
+}
+
+#[test]
+fn a_record_that_gets_an_attribute_keeps_its_bytes_and_has_it_behind_them() {
+    let mut batch = planted(Signal::Logs);
+    let before = batch.wire()[batch.span_in_wire(1).expect("as it arrived")].to_vec();
+    batch.record_mut(1).set("tag", Value::Str("t"));
+    let expected = [&before[..], b"\x32\x0a\x0a\x03tag\x12\x03\x0a\x01t"].concat();
+    let again = Batch::decode(Signal::Logs, Bytes::from(batch.encode())).expect("valid");
+    let after = again.span_in_wire(1).expect("as it was written");
+    assert_eq!(again.wire()[after], expected);
+    assert_eq!(batch.record_bytes(1), expected.len());
+    assert!(batch.span_in_wire(1).is_none(), "the wire lacks the tag");
+}
+
+#[test]
+fn a_record_with_more_added_attributes_than_are_counted_is_written_whole() {
+    let mut batch = planted(Signal::Logs);
+    let before = batch.record(1).attributes().len();
+    let more = usize::from(u16::MAX) + 2;
+    for n in 0..more {
+        batch.record_mut(1).set(&format!("{n:x}"), Value::Int(1));
+    }
+    let again = Batch::decode(Signal::Logs, Bytes::from(batch.encode())).expect("valid");
+    assert_eq!(again.record(1).attributes().len(), before + more);
+}
+
+#[test]
 fn a_walk_names_every_place() {
     let mut places: Vec<_> = Signal::ALL
         .iter()
