@@ -480,27 +480,41 @@ impl Batch {
         Some(span.start as usize + at)
     }
 
-    /// Sets or adds an attribute of the owner of `span`; returns the owner's new span.
+    /// Sets or adds an attribute of the owner of `span`. `has_spare` says whether the row behind them is the owner's, too.
     ///
-    /// A grown span moves to the end of the table, once: the next addition to the same owner finds it there.
-    pub(crate) fn set_attribute(&mut self, mut span: Span, key: &str, value: Value<'_>) -> Span {
+    /// Without it a grown span moves to the end of the table, once: the next addition to the same owner finds it there.
+    pub(crate) fn set_attribute(
+        &mut self,
+        mut span: Span,
+        has_spare: bool,
+        key: &str,
+        value: Value<'_>,
+    ) -> SetAttribute {
         let value = self.keep_value(value);
         if let Some(at) = self.find(span, key) {
             self.attributes[at].value = value;
-            return span;
-        }
-        let key = self.keep_key(key);
-        if span.end as usize != self.attributes.len() {
-            let start = self.attributes.len() as u32;
-            self.attributes.extend_from_within(span.range());
-            span = Span {
-                start,
-                end: self.attributes.len() as u32,
+            return SetAttribute {
+                span,
+                is_new: false,
             };
         }
-        self.attributes.push(Attribute { key, value });
+        let key = self.keep_key(key);
+        let attribute = Attribute { key, value };
+        if has_spare {
+            self.attributes[span.end as usize] = attribute;
+        } else {
+            if span.end as usize != self.attributes.len() {
+                let start = self.attributes.len() as u32;
+                self.attributes.extend_from_within(span.range());
+                span = Span {
+                    start,
+                    end: self.attributes.len() as u32,
+                };
+            }
+            self.attributes.push(attribute);
+        }
         span.end += 1;
-        span
+        SetAttribute { span, is_new: true }
     }
 
     /// Takes an attribute out of `span`, the others keep their order.
@@ -509,6 +523,13 @@ impl Batch {
         span.end -= 1;
         span
     }
+}
+
+/// What became of an owner's attributes.
+pub(crate) struct SetAttribute {
+    pub(crate) span: Span,
+    /// Whether there was none of that name: it is the last one now.
+    pub(crate) is_new: bool,
 }
 
 impl std::fmt::Debug for Batch {

@@ -285,6 +285,7 @@ impl Copier<'_> {
             raw,
             parent,
             attributes: self.attributes(row.attributes),
+            has_spare: false,
             severity_text: self.text(row.severity_text),
             name: self.text(row.name),
             body: map_cell(row.body, &mut |t| self.text(t)),

@@ -138,8 +138,9 @@ impl LevelMut<'_> {
 
     /// Sets or adds an attribute.
     pub fn set(&mut self, key: &str, value: Value<'_>) {
-        let span = self.batch.set_attribute(self.row().attributes, key, value);
-        self.touch().attributes = span;
+        let span = self.row().attributes;
+        let set = self.batch.set_attribute(span, false, key, value);
+        self.touch().attributes = set.span;
     }
 
     /// Removes an attribute; says whether it was there.
@@ -347,15 +348,20 @@ impl RecordMut<'_> {
 
     /// Sets or adds an attribute.
     pub fn set(&mut self, key: &str, value: Value<'_>) {
-        let before = self.row().attributes;
-        let after = self.batch.set_attribute(before, key, value);
+        let RecordRow {
+            attributes,
+            has_spare,
+            ..
+        } = *self.row();
+        let set = self.batch.set_attribute(attributes, has_spare, key, value);
         let row = &mut self.batch.records[self.index];
-        row.attributes = after;
-        row.change = if after.range().len() > before.range().len() {
-            row.change.and_added()
+        row.attributes = set.span;
+        if set.is_new {
+            row.has_spare = false;
+            row.change = row.change.and_added();
         } else {
-            Change::Edited
-        };
+            row.change = Change::Edited;
+        }
     }
 
     /// Removes an attribute; says whether it was there.

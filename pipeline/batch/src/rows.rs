@@ -86,6 +86,14 @@ pub(crate) struct Attribute {
     pub(crate) value: Cell,
 }
 
+impl Attribute {
+    /// What stands in a row that nobody uses.
+    pub(crate) const SPARE: Self = Self {
+        key: Text::EMPTY,
+        value: Cell::Absent,
+    };
+}
+
 /// A range of `Batch::attributes`.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Span {
@@ -201,6 +209,8 @@ pub(crate) struct RecordRow {
     /// The scope of a log record or a span; the metric of a data point.
     pub(crate) parent: u32,
     pub(crate) attributes: Span,
+    /// Whether the row behind its attributes is its own, too, and free: a record that is tagged stays where it is.
+    pub(crate) has_spare: bool,
     pub(crate) marks: u64,
     pub(crate) time: u64,
     pub(crate) observed: u64,
@@ -223,6 +233,7 @@ impl RecordRow {
             raw,
             parent,
             attributes: Span::default(),
+            has_spare: false,
             marks: 0,
             time: 0,
             observed: 0,

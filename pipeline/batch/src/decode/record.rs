@@ -2,7 +2,7 @@
 
 use super::{Decoder, METRIC_DEPTH, POINT_DEPTH, RECORD_DEPTH, require};
 use crate::batch::DecodeError;
-use crate::rows::{MetricRow, RecordKind, RecordRow, Span, Text};
+use crate::rows::{MetricRow, RecordKind, RecordRow, Text};
 use crate::schema;
 use crate::wire::{DEPTH_LIMIT, Reader, kind};
 use crate::{canon, check};
@@ -101,10 +101,7 @@ impl Decoder<'_> {
                 .in_side(&rewritten, |side, start, end| side.log(scope, start, end))
                 .map(drop);
         }
-        row.attributes = Span {
-            start: first,
-            end: self.batch.attributes.len() as u32,
-        };
+        self.end_attributes(&mut row, first)?;
         self.batch.records.push(row);
         Ok(())
     }
@@ -164,10 +161,7 @@ impl Decoder<'_> {
                 })
                 .map(drop);
         }
-        row.attributes = Span {
-            start: first,
-            end: self.batch.attributes.len() as u32,
-        };
+        self.end_attributes(&mut row, first)?;
         self.batch.records.push(row);
         Ok(())
     }

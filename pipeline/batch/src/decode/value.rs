@@ -2,7 +2,7 @@
 
 use super::Decoder;
 use crate::batch::DecodeError;
-use crate::rows::{Attribute, Cell, Text};
+use crate::rows::{Attribute, Cell, RecordRow, Span, Text};
 use crate::wire::{Malformed, Reader, is_ascii, is_utf8};
 use crate::{check, schema};
 
@@ -98,6 +98,24 @@ impl Decoder<'_> {
         let before = self.batch.records.last();
         self.back = before.map_or(0, |row| (first - row.attributes.start) as usize);
         first
+    }
+
+    /// Closes the attributes of the last record, of which `first` is the first, and leaves a row behind them for a tag.
+    #[inline]
+    pub(super) fn end_attributes(
+        &mut self,
+        row: &mut RecordRow,
+        first: u32,
+    ) -> Result<(), DecodeError> {
+        let end = self.batch.attributes.len() as u32;
+        row.attributes = Span { start: first, end };
+        // A record without attributes is not made larger than it is: a request may be full of them.
+        if end > first {
+            self.room(size_of::<Attribute>())?;
+            self.batch.attributes.push(Attribute::SPARE);
+            row.has_spare = true;
+        }
+        Ok(())
     }
 
     /// The key that the next attribute has, too, if this record is like the one before. Then it gets the very same bytes:

@@ -3,4 +3,5 @@
 mod edits;
 mod neighbours;
 mod oracle;
+mod tags;
 mod tape;
