@@ -145,7 +145,7 @@ impl Batch {
     /// The protobuf request of the whole batch.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(self.wire.len() + self.side.len() + 64);
+        let mut out = Vec::new();
         self.encode_into(0..self.len(), &mut out);
         out
     }

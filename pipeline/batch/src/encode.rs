@@ -8,13 +8,21 @@ use crate::rows::{Cell, Change, LevelRow, MetricRow, RecordKind, RecordRow, Span
 use crate::value::{key_len, put_key_and_value};
 use crate::wire::{Reader, kind, put_bytes, put_key, put_nested, put_varint, varint_len};
 
+/// A key and a length, at most.
+const FRAMING: usize = 1 + 5;
+
 /// Appends the request of `records`. A whole batch keeps its empty resources and scopes, unless records were dropped.
 pub(crate) fn request(batch: &Batch, records: Range<usize>, out: &mut Vec<u8>) {
     let whole = records == (0..batch.len()) && !batch.pruned;
-    let lens = batch.records[records.clone()]
+    let lens: Vec<usize> = batch.records[records.clone()]
         .iter()
         .map(|row| len_hint(batch, row))
         .collect();
+    // A request of a megabyte that grows as it is written is copied several times.
+    let levels = batch.resources.iter().chain(&batch.scopes);
+    let levels = levels.filter(|_| whole).map(|row| row.raw.len());
+    let expected = lens.iter().copied().chain(levels);
+    out.reserve(expected.map(|len| len + FRAMING).sum());
     let mut walk = Walk {
         batch,
         first: records.start,
@@ -266,7 +274,7 @@ fn put_attributes(batch: &Batch, span: Span, tag: u32, out: &mut Vec<u8>) {
 /// A guess at a record's message that costs nothing: only the width of the length in front depends on it, and edits
 /// seldom change that.
 fn len_hint(batch: &Batch, row: &RecordRow) -> usize {
-    if row.raw.is_empty() {
+    if row.raw.is_empty() || matches!(row.change, Change::Added(_)) {
         record_len(batch, row)
     } else {
         row.raw.len()

@@ -20,7 +20,8 @@ pub(crate) use run::{EVENT, REASON, SEQUENCES, parse_sequences, write_ranges};
 pub use run::{EraseError, Erasure, erase, erase_on};
 
 use crate::format::{Damage, HEAD, Head, Key, Kind, MAX_PAYLOAD};
-use crate::frame::{self, Frame};
+use crate::frame::Frame;
+use crate::pack;
 
 const KEPT: u8 = 0;
 const GONE: u8 = 1;
@@ -99,15 +100,14 @@ pub(crate) fn without(
         from = from.min(record.event_time());
         to = to.max(record.event_time());
     }
-    let plain_len = plain.len() as u32;
-    let (payload, is_compressed) = frame::compress(plain);
+    let (payload, is_compressed) = pack::compress(&plain);
     let crc = crc32c::crc32c_append(crc32c::crc32c(frame.pipeline.as_bytes()), &payload);
     let head = Head {
         kind: Kind::Erased,
         is_compressed,
         payload_len: payload.len() as u32,
         payload_crc: crc,
-        plain_len,
+        plain_len: plain.len() as u32,
         from,
         to,
         seed: [0; 32],

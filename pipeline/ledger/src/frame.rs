@@ -3,7 +3,6 @@
 //! The costly part (protobuf, zstd, the records' commitments) is done by whoever appends, on its own thread; what
 //! depends on the place in the log (sequence numbers) is left to the thread that commits.
 
-use std::cell::RefCell;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -13,14 +12,7 @@ use sluice_evidence::{Hash, Salt, commitment, salt};
 
 use crate::erasure::{self, Place};
 use crate::format::{Damage, HEAD, Head, Key, Kind, MAX_NAME, MAX_PAYLOAD};
-
-/// Level 1: about as quick as a memory copy is slow, at an eighth of the bytes.
-const ZSTD_LEVEL: i32 = 1;
-/// What is smaller than this is compressed without a code of its own for literals: building one takes most of the time
-/// then (11 us of a record of 1250 bytes, against 5 us) and saves less than a fifth.
-const SMALL: usize = 4 << 10;
-/// The mildest level without such a code.
-const ZSTD_LEVEL_SMALL: i32 = -1;
+use crate::pack;
 
 /// A batch ready to be appended; only its place is missing.
 #[derive(Debug)]
@@ -47,13 +39,25 @@ impl Prepared {
         if pipeline.len() > MAX_NAME {
             return Err(Damage("the pipeline's name is too long"));
         }
-        let plain = batch.encode();
+        pack::with_buffer(|plain| {
+            batch.encode_into(0..batch.len(), plain);
+            Self::of(pipeline, batch, plain, with_evidence)
+        })
+    }
+
+    /// `plain` is the batch, encoded.
+    fn of(
+        pipeline: Arc<str>,
+        batch: Batch,
+        plain: &[u8],
+        with_evidence: bool,
+    ) -> Result<Self, Damage> {
         if plain.len() > MAX_PAYLOAD as usize {
             return Err(Damage("a batch over 2 GiB"));
         }
         let seed: [u8; 32] = rand::random();
         let commitments = if with_evidence {
-            commitments(&batch, &plain, &seed)
+            commitments(&batch, plain, &seed)
         } else {
             Vec::new()
         };
@@ -63,8 +67,7 @@ impl Prepared {
             from = from.min(time);
             to = to.max(time);
         }
-        let plain_len = plain.len() as u32;
-        let (payload, is_compressed) = compress(plain);
+        let (payload, is_compressed) = pack::compress(plain);
         let head = Head {
             kind: Kind::Records,
             signal: signal_code(batch.signal()),
@@ -72,7 +75,7 @@ impl Prepared {
             name_len: pipeline.len() as u16,
             payload_len: payload.len() as u32,
             payload_crc: crc32c::crc32c_append(crc32c::crc32c(pipeline.as_bytes()), &payload),
-            plain_len,
+            plain_len: plain.len() as u32,
             count: batch.len() as u32,
             first: 0,
             accepted: 0,
@@ -181,12 +184,9 @@ impl Frame {
         if !self.head.is_compressed {
             return Ok(self.payload.clone());
         }
-        let len = self.head.plain_len as usize;
-        let plain = DECOMPRESSOR.with_borrow_mut(|zstd| zstd.decompress(&self.payload, len));
-        match plain {
-            Ok(plain) if plain.len() == len => Ok(plain.into()),
-            _ => Err(Damage("a frame's content does not decompress")),
-        }
+        pack::decompress(&self.payload, self.head.plain_len as usize)
+            .map(Bytes::from)
+            .ok_or(Damage("a frame's content does not decompress"))
     }
 
     /// What the tree commits to, record by record; of erased records too.
@@ -319,32 +319,5 @@ fn signal_code(signal: Signal) -> u8 {
         Signal::Logs => 0,
         Signal::Traces => 1,
         Signal::Metrics => 2,
-    }
-}
-
-thread_local! {
-    // Making a context costs more than compressing a small request with it.
-    static COMPRESSOR: RefCell<zstd::bulk::Compressor<'static>> = RefCell::new(
-        zstd::bulk::Compressor::new(ZSTD_LEVEL).unwrap_or_default());
-    static COMPRESSOR_SMALL: RefCell<zstd::bulk::Compressor<'static>> = RefCell::new(
-        zstd::bulk::Compressor::new(ZSTD_LEVEL_SMALL).unwrap_or_default());
-    static DECOMPRESSOR: RefCell<zstd::bulk::Decompressor<'static>> = RefCell::new(
-        zstd::bulk::Decompressor::new().unwrap_or_default());
-}
-
-/// The bytes compressed, and true; or as they are when that makes them no smaller.
-pub(crate) fn compress(plain: Vec<u8>) -> (Vec<u8>, bool) {
-    let compressor = if plain.len() < SMALL {
-        &COMPRESSOR_SMALL
-    } else {
-        &COMPRESSOR
-    };
-    match compressor.with_borrow_mut(|zstd| zstd.compress(&plain)) {
-        Ok(mut compressed) if compressed.len() < plain.len() => {
-            // It was allocated for the worst case, and waits for the disk.
-            compressed.shrink_to_fit();
-            (compressed, true)
-        }
-        _ => (plain, false),
     }
 }

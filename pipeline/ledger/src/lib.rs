@@ -34,6 +34,7 @@ mod ledger;
 mod lock;
 mod memory;
 mod offline;
+mod pack;
 mod quarantine;
 mod reader;
 mod recovery;
