@@ -99,7 +99,7 @@ impl CommitmentHasher {
     #[must_use]
     pub fn new(salt: &Salt) -> Self {
         Self {
-            state: Sha256::new_with_prefix(b"audit-leaf/v1\0").chain_update(salt),
+            state: Sha256::new_with_prefix(head(salt)),
         }
     }
 
@@ -113,6 +113,15 @@ impl CommitmentHasher {
     pub fn finish(self) -> Hash {
         Hash::finish(self.state)
     }
+}
+
+/// What is hashed in front of a payload.
+pub(crate) fn head(salt: &Salt) -> [u8; 30] {
+    let mut head = [0; 30];
+    let (name, end) = head.split_at_mut(14);
+    name.copy_from_slice(b"audit-leaf/v1\0");
+    end.copy_from_slice(salt);
+    head
 }
 
 /// The salt of the record at `place` (from 0) of the frame with this seed: the first 16 bytes of

@@ -1,16 +1,19 @@
 #![doc = include_str!("../README.md")]
 
 mod checkpoint;
+mod commitments;
 mod frontier;
 mod hash;
 mod leaf;
 mod note;
+mod pair;
 mod proof;
 mod proof_file;
 mod tile;
 mod tree;
 
 pub use checkpoint::{Checkpoint, CheckpointError};
+pub use commitments::Commitments;
 pub use frontier::{Frontier, FrontierError};
 pub use hash::{Hash, HashError, leaf_hash, node_hash};
 pub use leaf::{CommitmentHasher, Leaf, LeafError, Salt, Seed, commitment, salt};

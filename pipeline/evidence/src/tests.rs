@@ -2,6 +2,7 @@
 
 mod attacks;
 mod checkpoint;
+mod commitments;
 mod frontier;
 mod hash;
 mod leaf;

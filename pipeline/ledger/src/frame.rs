@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use sluice_batch::{Batch, Signal};
-use sluice_evidence::{Hash, Salt, commitment, salt};
+use sluice_evidence::{Commitments, Hash, Salt, salt};
 
 use crate::erasure::{self, Place};
 use crate::format::{Damage, HEAD, Head, Key, Kind, MAX_NAME, MAX_PAYLOAD};
@@ -307,11 +307,9 @@ fn runs(first: u64, places: Option<&[Place]>, end: u64) -> Vec<Range<u64>> {
 
 /// What the tree commits to: each record alone, salted. `plain` is the batch, encoded.
 fn commitments(batch: &Batch, plain: &[u8], seed: &[u8; 32]) -> Vec<Hash> {
-    let mut hashes = Vec::with_capacity(batch.len());
-    batch.each_alone(plain, |i, payload| {
-        hashes.push(commitment(&salt(seed, i as u32), payload));
-    });
-    hashes
+    let mut commitments = Commitments::with_capacity(seed, batch.len());
+    batch.each_alone(plain, |_, payload| commitments.push(payload));
+    commitments.finish()
 }
 
 fn signal_code(signal: Signal) -> u8 {
