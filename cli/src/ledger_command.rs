@@ -6,7 +6,7 @@ mod inspect;
 use std::path::Path;
 
 use clap::Subcommand;
-use sluice_ledger::{CursorId, DamageReport, Lock, Offline, View};
+use sluice_ledger::{CursorId, DamageReport, Lock, LockError, Offline, OfflineError, View};
 
 use crate::exit::Exit;
 use crate::ledger_directory::LedgerArguments;
@@ -71,13 +71,12 @@ fn failed(error: impl std::fmt::Display) -> Exit {
 
 /// Takes the lock; while somebody has it, says who.
 fn take(directory: &Path) -> Result<Offline, Exit> {
-    if let Some(process) = Lock::holder(directory) {
-        return Err(failed(format!(
-            "{} is in use by process {process}: stop it first",
-            directory.display()
-        )));
-    }
-    Offline::take(directory).map_err(failed)
+    Offline::take(directory).map_err(|error| match error {
+        OfflineError::Lock(LockError::InUse { directory, holder }) => failed(format!(
+            "{directory} is in use by process {holder}: stop it first"
+        )),
+        error => failed(error),
+    })
 }
 
 /// `FILE: what; records 3 to 5 are lost; the bytes are in COPY`.

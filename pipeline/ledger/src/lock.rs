@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 
 /// How long [`Lock::take`] tries. Another program's [`Lock::is_held`] has the lock for an instant, and so does a program
 /// that the holder was starting when it gave the lock back: neither may keep a ledger from its start.
@@ -77,7 +78,10 @@ impl Lock {
             .open(directory.join("lock"))
             .map_err(failed)?;
         let start = Instant::now();
-        while flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+        while let Err(error) = flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            if error != Errno::WOULDBLOCK {
+                return Err(failed(error.into()));
+            }
             if start.elapsed() < PATIENCE {
                 thread::sleep(BETWEEN_TRIES);
                 continue;
