@@ -2,6 +2,7 @@
 //! used just now is in the processor's cache, a new one is not.
 
 use std::cell::RefCell;
+use std::thread::LocalKey;
 
 use zstd::bulk::{Compressor, Decompressor};
 use zstd::zstd_safe::{CParameter, compress_bound};
@@ -17,8 +18,8 @@ const SMALL: usize = 4 << 10;
 /// The mildest level without such a code.
 const LEVEL_SMALL: i32 = -1;
 
-/// The largest buffer that a thread keeps.
-const MAX_KEPT: usize = 4 << 20;
+/// A thread keeps two buffers of at most this many bytes between batches.
+const MAX_KEPT: usize = 2 << 20;
 
 thread_local! {
     static PLAIN: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
@@ -40,16 +41,18 @@ fn compressor() -> Compressor<'static> {
 
 /// Lends an empty buffer. One at a time on a thread.
 pub(crate) fn with_buffer<T>(work: impl FnOnce(&mut Vec<u8>) -> T) -> T {
-    PLAIN.with_borrow_mut(|buffer| {
-        let done = work(buffer);
-        give_back(buffer);
-        done
-    })
+    lend(&PLAIN, work)
 }
 
-fn give_back(buffer: &mut Vec<u8>) {
-    buffer.clear();
-    buffer.shrink_to(MAX_KEPT);
+fn lend<T>(kept: &'static LocalKey<RefCell<Vec<u8>>>, work: impl FnOnce(&mut Vec<u8>) -> T) -> T {
+    kept.with_borrow_mut(|buffer| {
+        // Work that panicked has left something in it, which must not stand in front of what comes now.
+        buffer.clear();
+        let done = work(buffer);
+        buffer.clear();
+        buffer.shrink_to(MAX_KEPT);
+        done
+    })
 }
 
 /// The bytes compressed, and true; or as they are when that makes them no smaller.
@@ -59,15 +62,13 @@ pub(crate) fn compress(plain: &[u8]) -> (Vec<u8>, bool) {
     } else {
         &COMPRESSOR
     };
-    PACKED.with_borrow_mut(|packed| {
+    lend(&PACKED, |packed| {
         packed.reserve(compress_bound(plain.len()));
         let is_smaller = compressor
             .with_borrow_mut(|zstd| zstd.compress_to_buffer(plain, packed))
             .is_ok_and(|len| len < plain.len());
         let kept = if is_smaller { packed.as_slice() } else { plain };
-        let kept = kept.to_vec();
-        give_back(packed);
-        (kept, is_smaller)
+        (kept.to_vec(), is_smaller)
     })
 }
 
@@ -75,4 +76,46 @@ pub(crate) fn compress(plain: &[u8]) -> (Vec<u8>, bool) {
 pub(crate) fn decompress(packed: &[u8], len: usize) -> Option<Vec<u8>> {
     let plain = DECOMPRESSOR.with_borrow_mut(|zstd| zstd.decompress(packed, len));
     plain.ok().filter(|plain| plain.len() == len)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::catch_unwind;
+
+    use super::*;
+
+    #[test]
+    fn what_work_that_panicked_left_in_a_buffer_is_not_in_front_of_the_next_batch() {
+        let panicked = catch_unwind(|| {
+            with_buffer(|buffer| {
+                buffer.extend(b"half a batch");
+                panic!("in the middle");
+            })
+        });
+        assert!(panicked.is_err());
+        assert!(with_buffer(|buffer| buffer.is_empty()));
+    }
+
+    #[test]
+    fn a_large_batch_leaves_a_small_buffer_and_small_ones_come_back_whole_after_it() {
+        let large = vec![7; 3 * MAX_KEPT];
+        with_buffer(|buffer| buffer.extend(&large));
+        assert!(with_buffer(|buffer| buffer.capacity()) <= MAX_KEPT);
+        for plain in [
+            &large[..],
+            b"",
+            b"short",
+            &large[..SMALL],
+            &large[..SMALL - 1],
+        ] {
+            let (packed, is_smaller) = compress(plain);
+            if is_smaller {
+                assert_eq!(decompress(&packed, plain.len()).as_deref(), Some(plain));
+                assert_eq!(decompress(&packed, plain.len() + 1), None);
+            } else {
+                assert_eq!(packed, plain);
+            }
+        }
+        assert!(PACKED.with_borrow(Vec::capacity) <= MAX_KEPT);
+    }
 }
