@@ -29,8 +29,8 @@ pub struct Settings {
     pub checkpoint_every: Duration,
     /// Whether each checkpoint goes to every exporter of logs, as an event `audit.checkpoint`. Default false.
     pub checkpoint_events: bool,
-    /// Bytes of recent records kept in memory for exporters that keep up, so that a burst from some dozens of senders is not read
-    /// from the disk again. Default 64 MiB.
+    /// Bytes of recent records kept in memory for exporters that keep up, so that a burst from some dozens of senders is
+    /// not read from the disk again. Default 48 MiB.
     pub cache_bytes: usize,
     /// How long a removed exporter's cursor keeps segments. Default 24 h.
     pub orphan_grace: Duration,
@@ -52,7 +52,7 @@ impl Settings {
             key: None,
             checkpoint_every: Duration::from_secs(60),
             checkpoint_events: false,
-            cache_bytes: 64 << 20,
+            cache_bytes: 48 << 20,
             orphan_grace: Duration::from_secs(24 * 3600),
         }
     }
