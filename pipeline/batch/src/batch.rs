@@ -75,7 +75,8 @@ const MAX_ADDED: usize = 16;
 #[derive(Clone)]
 pub struct Batch {
     signal: Signal,
-    /// The request as it arrived. Bytes leave it only as a row's text or as a clean record.
+    /// The request as it arrived. Bytes leave it only as a row's text, or as the whole of a record from which nothing was
+    /// taken and in which nothing was changed.
     pub(crate) wire: Bytes,
     /// Edits, and everything that was not on the wire.
     pub(crate) side: Vec<u8>,

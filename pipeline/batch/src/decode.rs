@@ -58,7 +58,7 @@ struct Decoder<'d> {
     back: usize,
 }
 
-/// Room for attributes is made as if none were smaller on the wire: at most twice the request.
+/// Room for attributes is made as if none were smaller on the wire: at most twice the request, and a spare row a record.
 const SMALL_ATTRIBUTE: usize = 12;
 
 const TOO_MANY: &str = "more records and attributes than one request may have";
@@ -196,9 +196,8 @@ impl Decoder<'_> {
                         // Records of a scope are alike: room for the attributes of all, by those of the first.
                         let each = self.batch.attributes.len() - first_attribute;
                         let likely = each * (records - 1);
-                        self.batch
-                            .attributes
-                            .reserve(likely.min((reader.buf.len() - reader.pos) / SMALL_ATTRIBUTE));
+                        let most = (reader.buf.len() - reader.pos) / SMALL_ATTRIBUTE + records;
+                        self.batch.attributes.reserve(likely.min(most));
                     }
                 }
                 3 => {

@@ -1,5 +1,5 @@
 //! Rows to request bytes. The one place where bytes leave a batch: by a row's text, or by the whole span of a record
-//! nobody changed.
+//! that is as it came or only got attributes ([`Change`]).
 
 use std::ops::Range;
 

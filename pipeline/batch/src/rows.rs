@@ -181,7 +181,7 @@ pub(crate) enum Change {
     /// Not at all: `raw` is copied.
     None,
     /// By so many attributes, the last ones: `raw` is copied and they are put behind it, where a repeated field may
-    /// stand. What tags records does no more than this.
+    /// stand. What tags records does no more than this. Whatever takes something away must end it: `raw` still has it.
     Added(u16),
     /// In some other way: a log record is written from its rows alone, a span or a point from the fields of `raw` other
     /// than its attributes, which come from the rows.

@@ -1,5 +1,7 @@
 //! The commitments to the records of one frame.
 
+use std::fmt;
+
 use crate::pair::{self, Message};
 use crate::{Hash, Seed, commitment, leaf, salt};
 
@@ -7,7 +9,6 @@ use crate::{Hash, Seed, commitment, leaf, salt};
 /// at a time, which costs little more than one.
 ///
 /// Memory: a hash a payload, and one payload.
-#[derive(Debug)]
 pub struct Commitments {
     seed: Seed,
     done: Vec<Hash>,
@@ -30,12 +31,13 @@ impl Commitments {
 
     /// Commits to the next payload. No frame has more than 2^32.
     pub fn push(&mut self, payload: &[u8]) {
-        self.is_waiting = !self.is_waiting;
-        if self.is_waiting {
+        if !self.is_waiting {
             self.waiting.clear();
             self.waiting.extend_from_slice(payload);
+            self.is_waiting = true;
             return;
         }
+        self.is_waiting = false;
         let place = self.place();
         let message = |place, rest| Message {
             head: leaf::head(&salt(&self.seed, place)),
@@ -58,5 +60,14 @@ impl Commitments {
     /// The place of the payload behind those that are done.
     fn place(&self) -> u32 {
         self.done.len() as u32
+    }
+}
+
+impl fmt::Debug for Commitments {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Never the seed or a payload.
+        f.debug_struct("Commitments")
+            .field("done", &self.done.len())
+            .finish_non_exhaustive()
     }
 }

@@ -12,6 +12,10 @@ pub type Salt = [u8; 16];
 pub type Seed = [u8; 32];
 
 const VERSION: u8 = 0x01;
+/// What a commitment begins with, so that no other hash passes for one.
+const COMMITMENT: &[u8] = b"audit-leaf/v1\0";
+/// Bytes that are hashed in front of a payload: that, and the salt.
+pub(crate) const COMMITMENT_HEAD: usize = COMMITMENT.len() + size_of::<Salt>();
 
 /// A record's leaf, apart from its payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,10 +120,10 @@ impl CommitmentHasher {
 }
 
 /// What is hashed in front of a payload.
-pub(crate) fn head(salt: &Salt) -> [u8; 30] {
-    let mut head = [0; 30];
-    let (name, end) = head.split_at_mut(14);
-    name.copy_from_slice(b"audit-leaf/v1\0");
+pub(crate) fn head(salt: &Salt) -> [u8; COMMITMENT_HEAD] {
+    let mut head = [0; COMMITMENT_HEAD];
+    let (name, end) = head.split_at_mut(COMMITMENT.len());
+    name.copy_from_slice(COMMITMENT);
     end.copy_from_slice(salt);
     head
 }

@@ -8,19 +8,17 @@
 use sha2::{Digest as _, Sha256};
 
 use crate::Hash;
+use crate::leaf::COMMITMENT_HEAD;
 
 #[cfg(target_arch = "x86_64")]
 mod blocks;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-/// Bytes of a message's head.
-pub(crate) const HEAD: usize = 30;
-
 /// What is hashed: a head, and the rest behind it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(crate) struct Message<'m> {
-    pub(crate) head: [u8; HEAD],
+    pub(crate) head: [u8; COMMITMENT_HEAD],
     pub(crate) rest: &'m [u8],
 }
 
@@ -37,6 +35,6 @@ pub(crate) fn sha256(messages: [Message<'_>; 2]) -> [Hash; 2] {
 }
 
 /// The hash of one.
-pub(crate) fn one(message: Message<'_>) -> Hash {
+fn one(message: Message<'_>) -> Hash {
     Hash::finish(Sha256::new_with_prefix(message.head).chain_update(message.rest))
 }

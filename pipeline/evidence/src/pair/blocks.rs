@@ -1,6 +1,7 @@
 //! A message as the blocks that SHA-256 goes through: with the end that it puts behind every message.
 
-use super::{HEAD, Message};
+use super::Message;
+use crate::leaf::COMMITMENT_HEAD as HEAD;
 
 /// Bytes of a block.
 pub(super) const BLOCK: usize = 64;
