@@ -9,6 +9,7 @@ use crate::record::{Level, LevelMut, Record, RecordMut};
 use crate::rows::{
     Attribute, Cell, Change, LevelRow, MAX_BUFFER, MetricRow, RecordKind, RecordRow, Span, Text,
 };
+use crate::same::is_same;
 use crate::text::checked_before;
 use crate::value::{Array, Map};
 use crate::{Sender, Value, decode, encode, json};
@@ -477,7 +478,7 @@ impl Batch {
         let rows = &self.attributes[span.range()];
         let at = rows
             .iter()
-            .position(|a| a.key.len() == key.len() && self.bytes(a.key) == key.as_bytes())?;
+            .position(|a| a.key.len() == key.len() && is_same(self.bytes(a.key), key.as_bytes()))?;
         Some(span.start as usize + at)
     }
 

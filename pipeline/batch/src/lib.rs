@@ -38,6 +38,7 @@ mod merge;
 pub mod oracle;
 mod record;
 mod rows;
+mod same;
 mod schema;
 mod sender;
 #[cfg(test)]

@@ -34,7 +34,8 @@ impl<'a> Attributes<'a> {
     /// # Panics
     /// Past the end, as a slice does.
     #[must_use]
-    #[inline]
+    // As a call it cannot be: see `Batch::value`.
+    #[inline(always)]
     pub fn value_at(self, at: usize) -> Value<'a> {
         self.batch
             .value(self.batch.attributes[self.span.range()][at].value)

@@ -3,6 +3,7 @@
 use super::Decoder;
 use crate::batch::DecodeError;
 use crate::rows::{Attribute, Cell, RecordRow, Span, Text};
+use crate::same::is_same;
 use crate::wire::{Malformed, Reader, is_ascii, is_utf8};
 use crate::{check, schema};
 
@@ -33,8 +34,9 @@ impl Decoder<'_> {
                 0x0a => {
                     reader.pos += 1;
                     let text = self.string(&mut reader)?;
-                    let is_known =
-                        |earlier: &Text| self.buf[earlier.range()] == self.buf[text.range()];
+                    let is_known = |earlier: &Text| {
+                        is_same(&self.buf[earlier.range()], &self.buf[text.range()])
+                    };
                     key = self.earlier().filter(is_known).unwrap_or(text);
                     keys += 1;
                 }
@@ -84,7 +86,7 @@ impl Decoder<'_> {
         }
         let key = match self.earlier() {
             // What stands there was checked.
-            Some(earlier) if self.buf[earlier.range()] == *key => earlier,
+            Some(earlier) if is_same(&self.buf[earlier.range()], key) => earlier,
             _ if is_ascii(key) => self.text(start + 2, start + 2 + key.len()),
             _ => return None,
         };
