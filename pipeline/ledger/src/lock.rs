@@ -102,8 +102,9 @@ impl Lock {
     /// Whether another process holds the lock on this directory.
     #[must_use]
     pub fn is_held(directory: &Path) -> bool {
-        File::open(directory.join("lock"))
-            .is_ok_and(|file| flock(&file, FlockOperation::NonBlockingLockShared).is_err())
+        File::open(directory.join("lock")).is_ok_and(|file| {
+            flock(&file, FlockOperation::NonBlockingLockShared) == Err(Errno::WOULDBLOCK)
+        })
     }
 
     /// The process that holds the lock on this directory, as it wrote down itself; `None` while nobody has it.
