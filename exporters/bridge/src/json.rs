@@ -4,6 +4,46 @@ use sluice_batch::{Array, Map, Value, write_json_string};
 
 use crate::keys::Firsts;
 
+/// The name of a member.
+pub(crate) trait Key {
+    /// Appends it with its colon, and a comma before it if it is not the first.
+    fn write(self, is_first: bool, out: &mut Vec<u8>);
+}
+
+impl<T: AsRef<str> + ?Sized> Key for &T {
+    fn write(self, is_first: bool, out: &mut Vec<u8>) {
+        if !is_first {
+            out.push(b',');
+        }
+        write_json_string(self.as_ref(), out);
+        out.push(b':');
+    }
+}
+
+/// A name that is written already: `,"name":`. See [`written!`] and [`write_key`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Written<'a>(pub(crate) &'a [u8]);
+
+/// Appends a name as [`Written`] takes it.
+pub(crate) fn write_key(name: &str, out: &mut Vec<u8>) {
+    name.write(false, out);
+}
+
+impl Key for Written<'_> {
+    #[inline]
+    fn write(self, is_first: bool, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.0[usize::from(is_first)..]);
+    }
+}
+
+/// A literal name that needs no escape, as [`Written`].
+macro_rules! written {
+    ($name:literal) => {
+        $crate::json::Written(concat!(",\"", $name, "\":").as_bytes())
+    };
+}
+pub(crate) use written;
+
 /// An object under construction at the end of a body. Members come in the order in which they are written.
 pub(crate) struct Object<'o> {
     out: &'o mut Vec<u8>,
@@ -34,25 +74,14 @@ impl<'o> Object<'o> {
     }
 
     /// Writes a key; the caller appends its value.
-    pub(crate) fn key(&mut self, key: &str) -> &mut Vec<u8> {
-        if !std::mem::take(&mut self.is_empty) {
-            self.out.push(b',');
-        }
-        write_json_string(key, self.out);
-        self.out.push(b':');
-        self.out
-    }
-
-    /// Adds a key that is written already, as `,"key":`; the caller appends its value.
     #[inline]
-    pub(crate) fn written_key(&mut self, key: &[u8]) -> &mut Vec<u8> {
-        let comma = usize::from(std::mem::take(&mut self.is_empty));
-        self.out.extend_from_slice(&key[comma..]);
+    pub(crate) fn key(&mut self, key: impl Key) -> &mut Vec<u8> {
+        key.write(std::mem::take(&mut self.is_empty), self.out);
         self.out
     }
 
     /// A member.
-    pub(crate) fn value(&mut self, key: &str, value: Value<'_>) {
+    pub(crate) fn value(&mut self, key: impl Key, value: Value<'_>) {
         match value {
             Value::Str(text) => self.text(key, text),
             other => other.write_json(self.key(key)),
@@ -73,19 +102,19 @@ impl<'o> Object<'o> {
     }
 
     /// A text member.
-    pub(crate) fn text(&mut self, key: &str, text: &str) {
+    pub(crate) fn text(&mut self, key: impl Key, text: &str) {
         write_json_string(text, self.key(key));
     }
 
     /// A text member, unless it is empty.
-    pub(crate) fn text_if_any(&mut self, key: &str, text: &str) {
+    pub(crate) fn text_if_any(&mut self, key: impl Key, text: &str) {
         if !text.is_empty() {
             self.text(key, text);
         }
     }
 
     /// A whole number.
-    pub(crate) fn number(&mut self, key: &str, number: i64) {
+    pub(crate) fn number(&mut self, key: impl Key, number: i64) {
         self.value(key, Value::Int(number));
     }
 
@@ -101,14 +130,14 @@ impl<'o> Object<'o> {
     }
 
     /// A nested object.
-    pub(crate) fn object(&mut self, key: &str, fill: impl FnOnce(&mut Object<'_>)) {
+    pub(crate) fn object(&mut self, key: impl Key, fill: impl FnOnce(&mut Object<'_>)) {
         let mut inner = Object::open(self.key(key));
         fill(&mut inner);
         inner.close();
     }
 
     /// A nested object, unless nothing is filled in.
-    pub(crate) fn object_if_any(&mut self, key: &str, fill: impl FnOnce(&mut Object<'_>)) {
+    pub(crate) fn object_if_any(&mut self, key: impl Key, fill: impl FnOnce(&mut Object<'_>)) {
         let (start, was_empty) = (self.out.len(), self.is_empty);
         let mut inner = Object::open(self.key(key));
         fill(&mut inner);

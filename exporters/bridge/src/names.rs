@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use sluice_batch::{Attributes, Value, write_json_string};
 
-use crate::json::{Object, write_flat};
+use crate::json::{Object, Written, write_flat, write_key};
+use crate::view::View;
 
 /// How values are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,8 +19,10 @@ pub(crate) enum Nested {
 /// The names that one record's attributes were written under.
 #[derive(Debug, Default)]
 pub(crate) struct Names<'a> {
-    /// Whose they are: attributes, and the caller's choice.
-    of: Option<(Attributes<'a>, u8)>,
+    /// Whose they are: the number of their keys ([`Shape::keys`]), and the caller's choice.
+    ///
+    /// [`Shape::keys`]: crate::view::Shape::keys
+    of: Option<(usize, u8)>,
     /// `,"name":` of each attribute, one after another.
     bytes: Vec<u8>,
     /// The end of each in `bytes`, and the name itself; none for those that are left out.
@@ -27,34 +30,33 @@ pub(crate) struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
-    /// Adds attributes as members. `name` is what a key is written as, asked in order; `None` leaves the attribute out.
-    /// It may depend on the keys of this record and on `choice`, and on nothing else.
+    /// Adds a record's attributes as members. `name` is what a key is written as, asked in order; `None` leaves the
+    /// attribute out. It may depend on the keys of this record and on `choice`, and on nothing else.
     pub(crate) fn write(
         &mut self,
-        attributes: Attributes<'a>,
+        record: &View<'a>,
         choice: u8,
         nested: Nested,
         object: &mut Object<'_>,
         mut name: impl FnMut(&'a str) -> Option<Cow<'a, str>>,
     ) {
-        let is_known = self
-            .of
-            .is_some_and(|(known, by)| by == choice && attributes.have_keys_of(known));
-        if !is_known {
+        let attributes = record.attributes();
+        let of = Some((record.shape().keys, choice));
+        if self.of != of {
             self.learn(attributes, &mut name);
-            self.of = Some((attributes, choice));
+            self.of = of;
         }
         let mut start = 0;
         for (at, (end, name)) in self.ends.iter().enumerate() {
-            let key = &self.bytes[std::mem::replace(&mut start, *end)..*end];
+            let key = Written(&self.bytes[std::mem::replace(&mut start, *end)..*end]);
             let Some(name) = name else { continue };
             // By its place: out of an iterator of pairs a value is copied once more, which shows here.
             let value = attributes.value_at(at);
             match (value, nested) {
-                (Value::Str(text), _) => write_json_string(text, object.written_key(key)),
-                (value, Nested::Kept) => value.write_json(object.written_key(key)),
+                (Value::Str(text), _) => write_json_string(text, object.key(key)),
+                (value, Nested::Kept) => value.write_json(object.key(key)),
                 (Value::Map(_), Nested::Flattened(depth)) => object.flattened(name, value, depth),
-                (value, Nested::Flattened(_)) => write_flat(value, object.written_key(key)),
+                (value, Nested::Flattened(_)) => write_flat(value, object.key(key)),
             }
         }
     }
@@ -69,9 +71,7 @@ impl<'a> Names<'a> {
         for key in attributes.keys() {
             let name = name(key);
             if let Some(name) = &name {
-                self.bytes.push(b',');
-                write_json_string(name, &mut self.bytes);
-                self.bytes.push(b':');
+                write_key(name, &mut self.bytes);
             }
             self.ends.push((self.bytes.len(), name));
         }
@@ -83,6 +83,7 @@ mod tests {
     use sluice_batch::{Batch, Signal, ValueBuf};
 
     use super::*;
+    use crate::view::Neighbours;
 
     /// Two records with the same keys, one with others, and one like the first again.
     fn batch() -> Batch {
@@ -104,11 +105,13 @@ mod tests {
     }
 
     fn written(nested: Nested) -> (Vec<String>, usize) {
-        let (batch, mut names, mut asked) = (batch(), Names::default(), 0);
+        let (batch, mut neighbours, mut asked) = (batch(), Neighbours::default(), 0);
         let written = batch.records().map(|record| {
             let mut out = Vec::new();
             let mut object = Object::open(&mut out);
-            names.write(record.attributes(), 0, nested, &mut object, |key| {
+            let record = neighbours.view(record);
+            let names = &mut neighbours.names;
+            names.write(&record, 0, nested, &mut object, |key| {
                 asked += 1;
                 match key {
                     "hidden" => None,
@@ -146,12 +149,13 @@ mod tests {
 
     #[test]
     fn another_choice_asks_again() {
-        let (batch, mut names) = (batch(), Names::default());
+        let (batch, mut neighbours) = (batch(), Neighbours::default());
+        let record = neighbours.view(batch.record(0));
         let mut write = |choice: u8| {
             let mut out = Vec::new();
             let mut object = Object::open(&mut out);
-            let attributes = batch.record(0).attributes();
-            names.write(attributes, choice, Nested::Kept, &mut object, |key| {
+            let names = &mut neighbours.names;
+            names.write(&record, choice, Nested::Kept, &mut object, |key| {
                 (key == "a" || choice == 1 && key == "last").then_some(key.into())
             });
             object.close();

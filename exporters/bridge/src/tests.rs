@@ -1,5 +1,7 @@
 //! What the tests of all exporters share: the vendors' sample events, and how to build and drive an exporter.
 
+mod alone;
+
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use sluice_batch::{Batch, Signal, Value, ValueBuf};

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Deref;
 
-use sluice_batch::{Attributes, Level, Record, Value};
+use sluice_batch::{Level, Record, Value};
 
 use crate::json::Object;
 use crate::keys::Keys;
@@ -12,10 +12,8 @@ use crate::names::Names;
 /// What an encoder keeps from one record of a batch to the next, because neighbours have most of it in common.
 #[derive(Debug, Default)]
 pub(crate) struct Neighbours<'a> {
-    /// The last record's attributes, and the set of their keys.
-    last: Option<(Attributes<'a>, Keys)>,
-    /// The position of its resource, and the set of that one's keys.
-    last_resource: Option<(usize, Keys)>,
+    /// The last record.
+    last: Option<View<'a>>,
     /// The names of the attributes of the records themselves.
     pub(crate) names: Names<'a>,
     /// The members that come from the resource.
@@ -26,22 +24,65 @@ impl<'a> Neighbours<'a> {
     /// Looks at the next record.
     pub(crate) fn view(&mut self, record: Record<'a>) -> View<'a> {
         let attributes = record.attributes();
-        let keys = match self.last {
-            Some((last, keys)) if attributes.have_keys_of(last) => keys,
-            _ => Keys::of(attributes),
+        let (keys, number) = match &self.last {
+            Some(last) if attributes.have_keys_of(last.attributes()) => {
+                (last.keys, last.shape.keys)
+            }
+            last => {
+                let next = last.as_ref().map_or(0, |last| last.shape.keys + 1);
+                (Keys::of(attributes), next)
+            }
         };
-        self.last = Some((attributes, keys));
         let (at, resource) = (record.resource_index(), record.resource());
-        let resource_keys = match self.last_resource {
-            Some((last, keys)) if last == at => keys,
+        let resource_keys = match &self.last {
+            Some(last) if last.shape.resource == at => last.resource_keys,
             _ => Keys::of(resource.attributes()),
         };
-        self.last_resource = Some((at, resource_keys));
-        View {
+        let view = View {
             record,
             resource,
             keys,
             resource_keys,
+            shape: Shape {
+                keys: number,
+                resource: at,
+            },
+        };
+        self.last = Some(view);
+        view
+    }
+}
+
+/// What records have in common that come from one resource and have the same keys: whatever depends on nothing else is
+/// found out once. Two shapes may be told apart that
+/// are alike: that costs time and never truth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Shape {
+    /// A number for the record's keys, among those of its [`Neighbours`].
+    pub(crate) keys: usize,
+    /// The position of its resource.
+    pub(crate) resource: usize,
+}
+
+/// What depends on the shape of a record alone, found out once for neighbours: all records that it is asked for are views
+/// of one [`Neighbours`].
+#[derive(Debug)]
+pub(crate) struct OfShape<T>(Option<(Shape, T)>);
+
+impl<T> Default for OfShape<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<T: Copy> OfShape<T> {
+    /// What `find` says of this record, or said of one of its shape. It may look at the names that record and resource
+    /// have and at what is the same for all records, never at a value.
+    #[inline]
+    pub(crate) fn get(&mut self, record: &View<'_>, find: impl FnOnce() -> T) -> T {
+        match self.0 {
+            Some((shape, found)) if shape == record.shape => found,
+            _ => self.0.insert((record.shape, find())).1,
         }
     }
 }
@@ -53,6 +94,7 @@ pub(crate) struct View<'a> {
     resource: Level<'a>,
     keys: Keys,
     resource_keys: Keys,
+    shape: Shape,
 }
 
 impl<'a> View<'a> {
@@ -60,6 +102,11 @@ impl<'a> View<'a> {
     #[cfg(test)]
     pub(crate) fn of(record: Record<'a>) -> Self {
         Neighbours::default().view(record)
+    }
+
+    /// What it has in common with its neighbours.
+    pub(crate) fn shape(&self) -> Shape {
+        self.shape
     }
 
     /// The value of the record's first attribute named `key`.
@@ -85,6 +132,11 @@ impl<'a> View<'a> {
         } else {
             None
         }
+    }
+
+    /// Whether the record or its resource has an attribute named `key`.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.get(key).is_some() || self.of_resource(key).is_some()
     }
 
     /// The value of an attribute of the record, else of its resource, as text.
@@ -123,8 +175,10 @@ pub(crate) fn text(value: Option<Value<'_>>) -> Option<Cow<'_, str>> {
 /// The members that a resource gives to each of its records, written once for neighbours.
 #[derive(Debug, Default)]
 pub(crate) struct ResourceMembers {
-    /// Whose they are: the resource's position, and the caller's choice.
-    of: Option<(usize, u8)>,
+    /// For whom they were written last, and the caller's choice.
+    of: Option<(Shape, u8)>,
+    /// Whether those records hid none of them behind an attribute of their own.
+    are_whole: bool,
     bytes: Vec<u8>,
 }
 
@@ -137,16 +191,21 @@ impl ResourceMembers {
         object: &mut Object<'_>,
         fill: impl FnOnce(&mut Object<'_>),
     ) {
-        let mut attributes = record.resource().attributes().iter();
-        if attributes.any(|(key, _)| record.get(key).is_some()) {
-            fill(object);
-            return;
-        }
-        let whose = Some((record.resource_index(), choice));
-        if self.of != whose {
-            self.bytes.clear();
-            fill(&mut Object::bare(&mut self.bytes));
-            self.of = whose;
+        let of = (record.shape, choice);
+        if self.of != Some(of) {
+            let mut keys = record.resource().attributes().keys();
+            let are_whole = keys.all(|key| record.get(key).is_none());
+            // Records of other keys mostly differ in none of these.
+            let is_known = are_whole
+                && self.are_whole
+                && self.of.is_some_and(|(last, by)| {
+                    last.resource == record.shape.resource && by == choice
+                });
+            if !is_known {
+                self.bytes.clear();
+                fill(&mut Object::bare(&mut self.bytes));
+            }
+            (self.of, self.are_whole) = (Some(of), are_whole);
         }
         object.written(&self.bytes);
     }
@@ -167,14 +226,15 @@ mod tests {
         batch.push_log();
         batch.push_scope(&[("c", Value::Int(3))], "");
         batch.push_log();
-        let mut members = ResourceMembers::default();
+        let mut neighbours = Neighbours::default();
         let written: Vec<String> = batch
             .records()
             .map(|record| {
-                let view = View::of(record);
+                let view = neighbours.view(record);
                 let mut out = Vec::new();
                 let mut object = Object::open(&mut out);
                 object.number("n", 0);
+                let members = &mut neighbours.resource;
                 members.write(&view, 0, &mut object, |object| {
                     view.resource_attributes()
                         .for_each(|(key, value)| object.value(key, value));

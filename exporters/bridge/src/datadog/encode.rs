@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jiff::Timestamp;
-use sluice_batch::{Batch, Value};
+use sluice_batch::Batch;
 
 use super::config::{Config, Stale};
 use super::{MAX_LOG_BYTES, tags};
@@ -164,25 +164,22 @@ impl<'a> Log<'a> {
         self.trace(log);
         // One level down, where no name is reserved.
         log.object_if_any("attributes", |object| {
-            let (attributes, choice) = (self.record.attributes(), u8::from(audit.has_view()));
+            let choice = u8::from(audit.has_view());
             neighbours
                 .names
-                .write(attributes, choice, FLAT, object, |key| {
+                .write(&self.record, choice, FLAT, object, |key| {
                     audit.is_further(key).then_some(Cow::Borrowed(key))
                 });
         });
-        let is_said = |key: &str, value: Value<'_>| {
-            key == "service.name" && is_host_of(source, &value.to_text())
-        };
-        let service = self.record.of_resource("service.name");
-        let choice = u8::from(service.is_some_and(|value| is_said("service.name", value)));
+        let service = text(self.record.of_resource("service.name"));
+        let service_is_said = service.is_some_and(|service| is_host_of(source, &service));
         log.object_if_any("resource", |object| {
             neighbours
                 .resource
-                .write(&self.record, choice, object, |object| {
+                .write(&self.record, u8::from(service_is_said), object, |object| {
                     self.record
                         .resource_attributes()
-                        .filter(|(key, value)| !is_said(key, *value))
+                        .filter(|(key, _)| !(service_is_said && *key == "service.name"))
                         .for_each(|(key, value)| object.flattened(key, value, MAX_DEPTH));
                 });
         });
@@ -244,16 +241,14 @@ impl<'a> Log<'a> {
             .resource_attributes()
             .for_each(|(key, value)| write(key, value));
         for (key, value) in record.scope().attributes().iter() {
-            if record.get(key).is_none() && record.of_resource(key).is_none() {
+            if !record.has(key) {
                 write(key, value);
             }
         }
         // Neighbours that are audit events have the choices 0 and 1.
         neighbours
             .names
-            .write(record.attributes(), 2, FLAT, log, |key| {
-                Some(unreserved(key))
-            });
+            .write(&record, 2, FLAT, log, |key| Some(unreserved(key)));
     }
 
     fn trace(&self, log: &mut Object<'_>) {
@@ -266,7 +261,7 @@ impl<'a> Log<'a> {
                 continue;
             };
             let hex = HexId::of(id);
-            if self.record.get(names[0]).is_none() && self.record.of_resource(names[0]).is_none() {
+            if !self.record.has(names[0]) {
                 log.text(names[0], hex.as_str());
             }
             log.text(names[1], hex.as_str());

@@ -195,6 +195,37 @@ fn severities_become_statuses_and_admin_actions_have_their_own_message() {
     assert_eq!(logs[0]["message"], "admin action: provider_key.rotate");
 }
 
+#[test]
+fn a_service_that_a_resource_names_twice_is_hidden_from_no_neighbour_of_the_one_it_is_the_source_of()
+ {
+    let mut batch = Batch::new(Signal::Logs);
+    batch.push_scope(
+        &[
+            ("service.name", Value::Str("x")),
+            ("service.nam2", Value::Str("b")),
+        ],
+        "",
+    );
+    for source in ["b", "c"] {
+        let mut record = batch.push_log();
+        record.set_name("ai.policy.decision");
+        let body = sluice_batch::ValueBuf::map([("source", Value::Str(source))]);
+        record.set_body(body.as_value());
+    }
+    let mut wire = batch.encode();
+    let second = wire
+        .windows(12)
+        .position(|w| w == b"service.nam2")
+        .expect("it is there");
+    wire[second + 11] = b'e';
+    let batch = Batch::decode(Signal::Logs, wire.into()).expect("valid");
+    let keys = json!({"api": {"key": datadog::API_KEY}});
+    let (body, _) = encoded(keys, &batch, now_nanos());
+    for name in [r#""service.name":"x""#, r#""service.name":"b""#] {
+        assert_eq!(body.matches(name).count(), 2, "{name} in {body}");
+    }
+}
+
 #[tokio::test]
 async fn more_than_1000_logs_go_in_several_arrays() {
     let double = datadog::Double::start().await;

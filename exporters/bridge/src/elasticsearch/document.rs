@@ -214,10 +214,9 @@ fn own<'a>(
     is_wanted: impl Fn(&str) -> bool,
 ) {
     let mut firsts = Firsts::default();
-    let attributes = record.attributes();
     neighbours
         .names
-        .write(attributes, choice, Nested::Kept, object, |key| {
+        .write(&record, choice, Nested::Kept, object, |key| {
             let name = if key.is_empty() { "unnamed" } else { key };
             (is_wanted(key) && firsts.is_first(key)).then_some(Cow::Borrowed(name))
         });

@@ -109,7 +109,7 @@ pub struct Config {
     pub http2_ping_timeout: Option<HumanDuration>,
     /// Back-off.
     pub retry_on_failure: RetryConfig,
-    /// Batching and concurrency. `num_consumers` is 64 by default, because attempts wait for acknowledgements; with
+    /// Batching and concurrency. `num_consumers` is 24 by default, because attempts wait for acknowledgements; with
     /// `ack: off` as for every exporter.
     pub sending_queue: QueueConfig,
     /// Removed from the Collector: a warning.

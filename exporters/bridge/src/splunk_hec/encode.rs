@@ -10,14 +10,15 @@ use sluice_batch::{Batch, Record, Signal, Value};
 use sluice_component::Secret;
 use sluice_component::audit::is_masked;
 
+use super::beside::Beside;
 use super::config::{Config, HecFields, HecMetadata};
 use super::head::Head;
-use crate::audit::{AuditEvent, event_id, is_host_of};
+use crate::audit::{AuditEvent, is_host_of};
 use crate::delivery::{MAX_ENCODED, Payload, Verdicts};
-use crate::json::{HexId, Object};
+use crate::json::{Object, written};
 use crate::keys::Keys;
 use crate::names::Nested;
-use crate::view::{Neighbours, View, text};
+use crate::view::{Neighbours, OfShape, View, text};
 
 /// The resource attribute that holds a token of its own.
 const TOKEN_ATTRIBUTE: &str = "com.splunk.hec.access_token";
@@ -36,6 +37,37 @@ pub(crate) struct Route {
     pub(crate) is_own_index: bool,
     /// The token of the records' resource, if it brings one.
     pub(crate) token: Option<Secret>,
+}
+
+/// What the records of one batch have in common.
+#[derive(Debug)]
+struct Common<'a, 'c> {
+    neighbours: Neighbours<'a>,
+    head: Head,
+    beside: Beside<'c>,
+    named: OfShape<Named>,
+}
+
+/// Which metadata a record or its resource names itself.
+#[derive(Clone, Copy, Debug)]
+struct Named {
+    host: bool,
+    source: bool,
+    sourcetype: bool,
+    index: bool,
+    token: bool,
+}
+
+impl Named {
+    fn of(record: &View<'_>, names: &HecMetadata) -> Self {
+        Self {
+            host: record.has(&names.host),
+            source: record.has(&names.source),
+            sourcetype: record.has(&names.sourcetype),
+            index: record.has(&names.index),
+            token: record.of_resource(TOKEN_ATTRIBUTE).is_some(),
+        }
+    }
 }
 
 /// Writes envelopes.
@@ -81,7 +113,12 @@ impl Encoder {
     /// here.
     pub(super) fn encode(&self, batch: &Batch, verdicts: &mut Verdicts) -> Vec<Payload<Route>> {
         let mut payloads: Vec<Payload<Route>> = Vec::new();
-        let (mut neighbours, mut head) = (Neighbours::default(), Head::default());
+        let mut common = Common {
+            neighbours: Neighbours::default(),
+            head: Head::default(),
+            beside: Beside::new(&self.fields),
+            named: OfShape::default(),
+        };
         let mut encoded = 0;
         for record in batch.records() {
             let position = record.index();
@@ -89,10 +126,17 @@ impl Encoder {
                 verdicts.next(position..batch.len());
                 break;
             }
-            let record = neighbours.view(record);
-            let named = record.attribute(&self.metadata.index);
-            let index = named.as_deref().unwrap_or(&self.index);
-            let token = own_token(&record);
+            let record = common.neighbours.view(record);
+            let named = common
+                .named
+                .get(&record, || Named::of(&record, &self.metadata));
+            let own_index = attribute(named.index, &record, &self.metadata.index);
+            let index = own_index.as_deref().unwrap_or(&self.index);
+            let token = if named.token {
+                own_token(&record)
+            } else {
+                None
+            };
             let same = |payload: &Payload<Route>| {
                 payload.route.index == index
                     && payload.route.token.as_ref().map(Secret::expose) == token.as_deref()
@@ -115,7 +159,7 @@ impl Encoder {
                 if self.export_raw {
                     raw(*record, out)
                 } else {
-                    self.envelope(batch, record, index, &mut neighbours, &mut head, out)
+                    self.envelope(batch, record, named, index, &mut common, out)
                 }
             });
             if let Err(size) = pushed {
@@ -134,9 +178,9 @@ impl Encoder {
         &self,
         batch: &'a Batch,
         record: View<'a>,
+        named: Named,
         index: &str,
-        neighbours: &mut Neighbours<'a>,
-        head: &mut Head,
+        common: &mut Common<'a, '_>,
         out: &mut Vec<u8>,
     ) {
         let audit = if batch.signal() == Signal::Logs {
@@ -146,46 +190,52 @@ impl Encoder {
         };
         let own_source = audit.and_then(|audit| audit.source());
         let service = text(record.of_resource(SERVICE));
-        let attribute_host = record.attribute(&self.metadata.host);
+        let attribute_host = attribute(named.host, &record, &self.metadata.host);
         let configured = |text| Some(text).filter(|text: &&str| !text.is_empty());
         let host = configured(&self.host)
             .or(own_source.as_deref())
             .or(attribute_host.as_deref())
             .or(service.as_deref())
             .unwrap_or("unknown");
-        let attribute_source = record.attribute(&self.metadata.source);
+        let attribute_source = attribute(named.source, &record, &self.metadata.source);
         let source = attribute_source
             .as_deref()
             .or(configured(&self.source))
             .or(own_source.as_deref())
             .or(service.as_deref())
             .unwrap_or_default();
-        let attribute_sourcetype = record.attribute(&self.metadata.sourcetype);
+        let attribute_sourcetype = attribute(named.sourcetype, &record, &self.metadata.sourcetype);
         let sourcetype = attribute_sourcetype.as_deref().unwrap_or(&self.sourcetype);
 
         let mut envelope = Object::open(out);
         if record.event_time() != 0 {
-            write_seconds(envelope.key("time"), record.event_time());
+            write_seconds(envelope.key(written!("time")), record.event_time());
         }
-        head.write([host, source, sourcetype, index], &mut envelope);
+        common
+            .head
+            .write([host, source, sourcetype, index], &mut envelope);
         if batch.signal() == Signal::Logs {
-            event(*record, envelope.key("event"));
+            event(*record, envelope.key(written!("event")));
         } else {
             // Spans and data points as the OTLP/JSON that they are.
-            batch.encode_json_into(record.index()..record.index() + 1, envelope.key("event"));
+            batch.encode_json_into(
+                record.index()..record.index() + 1,
+                envelope.key(written!("event")),
+            );
         }
         let host_is_shown = attribute_host.as_deref() == Some(host);
         // An audit event's service is its source, which stands above.
         let service_is_shown = audit.is_some()
-            && record
-                .of_resource(SERVICE)
-                .is_some_and(|value| is_host_of(source, &value.to_text()));
+            && service
+                .as_deref()
+                .is_some_and(|service| is_host_of(source, service));
         let is_field =
             |key: &str| !(self.metadata_keys.may_hold(key) && self.is_metadata(key, host_is_shown));
-        envelope.object_if_any("fields", |fields| {
-            self.severity_and_ids(&record, audit, fields);
+        envelope.object_if_any(written!("fields"), |fields| {
+            common.beside.write(&record, audit, fields);
             let choice = u8::from(host_is_shown) | u8::from(service_is_shown) << 1;
-            neighbours
+            common
+                .neighbours
                 .resource
                 .write(&record, choice, fields, |fields| {
                     record
@@ -195,10 +245,10 @@ impl Encoder {
                 });
             let has_view = audit.is_some_and(|audit| audit.has_view());
             let choice = u8::from(host_is_shown) | u8::from(has_view) << 1;
-            let attributes = record.attributes();
-            neighbours
+            common
+                .neighbours
                 .names
-                .write(attributes, choice, FLAT, fields, |key| {
+                .write(&record, choice, FLAT, fields, |key| {
                     let is_further = audit.is_none_or(|audit| audit.is_further(key));
                     (is_further && is_field(key)).then_some(Cow::Borrowed(key))
                 });
@@ -215,43 +265,14 @@ impl Encoder {
             || (key == metadata.host && host_is_shown)
             || key == TOKEN_ATTRIBUTE
     }
+}
 
-    /// What `fields` holds beside attributes. A name that an attribute of the record has is the attribute's.
-    fn severity_and_ids(
-        &self,
-        record: &View<'_>,
-        audit: Option<AuditEvent<'_>>,
-        fields: &mut Object<'_>,
-    ) {
-        let is_free = |key: &str| record.get(key).is_none() && record.of_resource(key).is_none();
-        if let Some(audit) = audit {
-            if is_free("event_id") {
-                fields.text_if_any("event_id", &event_id(**record).unwrap_or_default());
-            }
-            if is_free("decision") {
-                fields.text_if_any("decision", &audit.decision().unwrap_or_default());
-            }
-        }
-        let mut field = |key: &str, text: &str| {
-            if !text.is_empty() && is_free(key) {
-                fields.text(key, text);
-            }
-        };
-        if audit.is_some() {
-            field("severity", record.severity_text());
-        }
-        field("trace_id", HexId::of(record.trace_id()).as_str());
-        field("span_id", HexId::of(record.span_id()).as_str());
-        field(&self.fields.severity_text, record.severity_text());
-        if record.severity_number() != 0 && record.get(&self.fields.severity_number).is_none() {
-            fields.number(
-                &self.fields.severity_number,
-                record.severity_number().into(),
-            );
-        }
-        if audit.is_none() && !record.name().is_empty() && record.get("otel.log.name").is_none() {
-            fields.text("otel.log.name", record.name());
-        }
+/// The attribute that names metadata, if it is there.
+fn attribute<'a>(is_there: bool, record: &View<'a>, key: &str) -> Option<Cow<'a, str>> {
+    if is_there {
+        record.attribute(key)
+    } else {
+        None
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod ack;
 mod answer;
+mod beside;
 mod config;
 mod encode;
 mod head;

@@ -50,6 +50,44 @@ async fn an_audit_event_is_the_vendors_sample_payload() {
 }
 
 #[tokio::test]
+async fn a_field_that_is_configured_by_the_name_of_another_stands_once() {
+    let double = splunk::Double::start().await;
+    for names in [
+        json!({"severity_text": "severity"}),
+        json!({"severity_number": "severity"}),
+        json!({"severity_text": "severity", "severity_number": "severity"}),
+    ] {
+        let exporter = exporter(&double, json!({"otel_to_hec_fields": names}));
+        assert!(export(&exporter, &audit_batch(&["e1"])).await.is_empty());
+        let texts = texts(&double);
+        let last = texts.last().expect("it came");
+        assert_eq!(last.matches(r#""severity":"#).count(), 1, "{last}");
+    }
+}
+
+#[tokio::test]
+async fn a_field_that_the_resource_has_stands_once() {
+    let double = splunk::Double::start().await;
+    let names = ["otel.log.name", "otel.log.severity.number", "trace_id"];
+    let mut batch = Batch::new(Signal::Logs);
+    batch.push_scope(&names.map(|name| (name, Value::Str("the resource's"))), "");
+    let mut record = batch.push_log();
+    record.set_name("login");
+    record.set_body(Value::Str("b"));
+    record.set_severity(9, "INFO");
+    record.set_trace(&[7; 16], &[9; 8], 1);
+    assert!(
+        export(&exporter(&double, json!({})), &batch)
+            .await
+            .is_empty()
+    );
+    for name in names {
+        let text = &texts(&double)[0];
+        assert_eq!(text.matches(&format!(r#""{name}":"#)).count(), 1, "{text}");
+    }
+}
+
+#[tokio::test]
 async fn nulls_and_empty_lists_arrive_as_they_came() {
     let double = splunk::Double::start().await;
     let body = r#"{"event_id":"x","source":"policy_gateway","org_id":null,"denylist_hits":[],"decision":"refuse"}"#;
@@ -123,6 +161,47 @@ async fn attributes_win_over_configured_metadata_and_split_bodies_by_index_and_t
     assert_eq!(
         export(&exporter(&double, json!({})), &batch).await,
         ["0..1 Refused"]
+    );
+}
+
+#[test]
+fn records_go_with_the_token_of_their_own_resource_however_these_take_turns() {
+    let config: Config = config(json!({"endpoint": "https://h", "token": "t"}));
+    let mut batch = Batch::new(Signal::Logs);
+    for (n, token) in [Some("a"), Some("b"), Some("a"), None, Some("b")]
+        .into_iter()
+        .enumerate()
+    {
+        let token = token.map(|token| ("com.splunk.hec.access_token", Value::Str(token)));
+        batch.push_scope(token.as_slice(), "");
+        for part in 0..2 {
+            batch
+                .push_log()
+                .set_body(Value::Str(&format!("body {n}.{part}")));
+        }
+    }
+    let batch = Batch::decode(Signal::Logs, batch.encode().into()).expect("valid");
+    let payloads = super::Encoder::new(&config).encode(&batch, &mut Default::default());
+    let went: Vec<_> = payloads
+        .into_iter()
+        .map(|payload| {
+            let token = payload.route.token.clone();
+            let text = String::from_utf8(payload.into_bytes()).expect("JSON is UTF-8");
+            let bodies = text.split("body ").skip(1).map(|rest| rest[..3].to_owned());
+            (
+                token.map(|token| token.expose().to_owned()),
+                bodies.collect::<Vec<_>>().join(" "),
+            )
+        })
+        .collect();
+    let with = |token: &str, bodies: &str| (Some(token.to_owned()), bodies.to_owned());
+    assert_eq!(
+        went,
+        [
+            with("a", "0.0 0.1 2.0 2.1"),
+            with("b", "1.0 1.1 4.0 4.1"),
+            (None, "3.0 3.1".to_owned())
+        ]
     );
 }
 
