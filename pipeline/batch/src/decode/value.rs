@@ -9,21 +9,29 @@ use crate::{check, schema};
 
 impl Decoder<'_> {
     /// A `KeyValue` as a row. Says whether it is canonical.
-    #[inline]
+    // Inlined: the call and its stack frame cost more than the short case itself. The general case stays out of line.
+    #[inline(always)]
     pub(super) fn attribute(
         &mut self,
         start: usize,
         end: usize,
         depth: u32,
     ) -> Result<bool, DecodeError> {
-        self.room(size_of::<Attribute>())?;
-        if let Some((key, text)) = self.short_text_attribute(start, end)
-            && depth > 0
+        if depth > 0
+            && let Some((key, text)) = self.short_text_attribute(start, end)
         {
+            self.room(size_of::<Attribute>())?;
             let value = Cell::Str(text);
             self.batch.attributes.push(Attribute { key, value });
             return Ok(true);
         }
+        self.any_attribute(start, end, depth)
+    }
+
+    /// [`Decoder::attribute`] of any shape.
+    #[inline(never)]
+    fn any_attribute(&mut self, start: usize, end: usize, depth: u32) -> Result<bool, DecodeError> {
+        self.room(size_of::<Attribute>())?;
         let mut canonical = true;
         let mut key = Text::default();
         let mut value = Cell::Absent;
@@ -67,27 +75,28 @@ impl Decoder<'_> {
         Ok(canonical && keys <= 1 && values <= 1)
     }
 
-    /// The shape that nearly every attribute has: a short key, then a short text, both ASCII. Checked in one pass.
-    #[inline]
+    /// The shape that nearly every attribute has: a short key, then a short ASCII text. Checked in one pass.
+    #[inline(always)]
     fn short_text_attribute(&self, start: usize, end: usize) -> Option<(Text, Text)> {
-        let raw = &self.buf[start..end];
-        let [0x0a, key_len, rest @ ..] = raw else {
+        let &[0x0a, key_len, ref rest @ ..] = &self.buf[start..end] else {
             return None;
         };
-        let (key, value) = rest.split_at_checked(usize::from(*key_len))?;
-        let [0x12, value_len, 0x0a, text_len, text @ ..] = value else {
-            return None;
-        };
-        let fits =
-            usize::from(*text_len) == text.len() && usize::from(*value_len) == text.len() + 2;
-        // Lengths below 128 are one byte long.
-        if !fits || (key_len | value_len | text_len) & 0x80 != 0 || !is_ascii(text) {
+        let (key, value) = rest.split_at_checked(usize::from(key_len))?;
+        let (head, text) = value.split_first_chunk()?;
+        // Keys below 128 and texts below 126 bytes: then each length is one byte, that of the value around the text, too.
+        let text_len = u8::try_from(text.len()).ok()?;
+        if text_len >= 126
+            || key_len >= 128
+            || *head != [0x12, text_len + 2, 0x0a, text_len]
+            || !is_ascii(text)
+        {
             return None;
         }
+        let at = start + 2;
         let key = match self.earlier() {
             // What stands there was checked.
             Some(earlier) if is_same(&self.buf[earlier.range()], key) => earlier,
-            _ if is_ascii(key) => self.text(start + 2, start + 2 + key.len()),
+            _ if is_ascii(key) => self.text(at, at + key.len()),
             _ => return None,
         };
         Some((key, self.text(end - text.len(), end)))

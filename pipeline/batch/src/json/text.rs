@@ -46,10 +46,19 @@ fn plain_run(bytes: &[u8]) -> usize {
 /// The same for less than sixteen bytes.
 #[inline]
 fn short_plain_run(bytes: &[u8]) -> usize {
-    let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) else {
-        return first_special(bytes);
+    let is_plain = match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+        (Some(first), Some(last)) => {
+            let mut block = [0; 16];
+            block[..8].copy_from_slice(first);
+            block[8..].copy_from_slice(last);
+            all_plain(&block)
+        }
+        _ => match (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+            (Some(&[a, b, c, d]), Some(&[e, f, g, h])) => all_plain(&[a, b, c, d, e, f, g, h]),
+            _ => false,
+        },
     };
-    if all_plain(first) && all_plain(last) {
+    if is_plain {
         bytes.len()
     } else {
         first_special(bytes)

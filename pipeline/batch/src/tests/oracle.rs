@@ -145,6 +145,67 @@ fn a_request_of_empty_records_cannot_take_more_than_its_share_of_memory() {
 }
 
 #[test]
+fn attributes_of_every_length_mean_what_prost_says_whatever_byte_is_in_them() {
+    let with = |key: &[u8], text: &[u8]| {
+        // Twice, because the second has the keys of its neighbour.
+        let records = [key, key].map(|key| {
+            let mut value = Vec::new();
+            crate::wire::put_bytes(&mut value, 1, text);
+            let mut attribute = Vec::new();
+            crate::wire::put_bytes(&mut attribute, 1, key);
+            crate::wire::put_bytes(&mut attribute, 2, &value);
+            let mut record = Vec::new();
+            crate::wire::put_bytes(&mut record, 6, &attribute);
+            record
+        });
+        let mut scope = Vec::new();
+        for record in &records {
+            crate::wire::put_bytes(&mut scope, 2, record);
+        }
+        let mut group = Vec::new();
+        crate::wire::put_bytes(&mut group, 2, &scope);
+        let mut wire = Vec::new();
+        crate::wire::put_bytes(&mut wire, 1, &group);
+        wire
+    };
+    for len in (0..20).chain(120..132) {
+        let plain = vec![b'k'; len];
+        agrees_with_prost(Signal::Logs, &with(&plain, &plain));
+        // Near both ends, which are looked at in one go with what is beside them.
+        for at in (0..len).filter(|at| *at < 9 || at + 9 > len) {
+            for odd in [b"\x80".as_slice(), "é".as_bytes()] {
+                let mut text = plain.clone();
+                text.splice(at..len.min(at + odd.len()), odd.iter().copied());
+                agrees_with_prost(Signal::Logs, &with(b"key", &text));
+                agrees_with_prost(Signal::Logs, &with(&text, b"text"));
+            }
+        }
+        // Lengths that say something else: of the attribute, its key, its value and the text in it.
+        let wire = with(b"key", &plain);
+        let key = wire.windows(5).position(|w| w == b"\x0a\x03key");
+        let key = key.expect("it is there");
+        for place in [key - 1, key + 1, key + 6, key + 8] {
+            let right = wire[place];
+            for wrong in [
+                0,
+                1,
+                4,
+                0x7d,
+                0x7f,
+                0x80,
+                0xff,
+                right ^ 1,
+                right.wrapping_add(2),
+            ] {
+                let mut wire = wire.clone();
+                wire[place] = wrong;
+                agrees_with_prost(Signal::Logs, &wire);
+            }
+        }
+    }
+}
+
+#[test]
 fn the_canoniser_merges_what_stands_twice() {
     let mut wire = Vec::new();
     for (key, text) in [("a", "1"), ("b", "2")] {
