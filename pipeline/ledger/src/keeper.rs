@@ -383,9 +383,9 @@ impl Work {
     /// a new epoch begins behind it.
     fn read_on(&mut self, mut tree: Tree) -> io::Result<()> {
         let mut walk = Walk::from(self.inner.clone(), tree.next());
-        while let Some(step) = walk.next_frame()? {
+        while let Some(step) = walk.next(|_| true)? {
             match step {
-                Step::Frame(frame) => {
+                Step::Frame { frame, .. } => {
                     for (sequence, commitment) in (frame.head.first..).zip(frame.commitments()?) {
                         if sequence >= tree.next() {
                             let leaf = Leaf {
@@ -406,7 +406,7 @@ impl Work {
                     beginning.lose(range.clone());
                     tree = self.begin(tree.epoch.number + 1, range.end, Some(beginning))?;
                 }
-                Step::Records { .. } | Step::Other(_) => {}
+                Step::Other(_) => {}
             }
         }
         self.inner.checkpointed.store(

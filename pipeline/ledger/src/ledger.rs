@@ -291,8 +291,8 @@ impl Ledger {
         };
         let Some(first) = first else { return Ok(()) };
         let mut walk = Walk::from(self.inner.clone(), first);
-        while let Some(step) = walk.next_frame()? {
-            if let Step::Frame(frame) = step
+        while let Some(step) = walk.next(|_| true)? {
+            if let Step::Frame { frame, .. } = step
                 && frame.head.accepted >= since
             {
                 let age = Duration::from_nanos(now.saturating_sub(frame.head.accepted));

@@ -108,11 +108,10 @@ impl View {
         let from = from.max(self.sequences().start);
         let mut walk = Walk::from(self.log.clone(), from);
         std::iter::from_fn(move || {
-            let step = walk.next_frame().transpose()?;
+            let step = walk.next(|_| true).transpose()?;
             Some(step.map(|step| match step {
-                Step::Frame(frame) => Entry::Frame(frame),
+                Step::Frame { frame, .. } => Entry::Frame(frame),
                 Step::Lost(range) | Step::Other(range) => Entry::Lost(range),
-                Step::Records { first, batch } => Entry::Lost(first..first + batch.len() as u64),
             }))
         })
     }

@@ -1,12 +1,9 @@
 //! From segment to segment through everything that is durable, past what is damaged.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
-
-use sluice_batch::Batch;
 
 use crate::disk::Disk;
 use crate::format::{Damage, Kind};
@@ -27,14 +24,27 @@ pub(crate) trait Segments: fmt::Debug + Send + Sync {
 /// What comes next in the log.
 #[derive(Debug)]
 pub(crate) enum Step {
-    /// Records that were asked for.
-    Records { first: u64, batch: Batch },
-    /// A frame as it is stored, where those were asked for.
-    Frame(Frame),
-    /// Records of other pipelines, and records that were erased: nobody gets them, and nothing is amiss.
+    /// A frame that was asked for, as it is stored: of its content no more is known than that it is what was written.
+    Frame {
+        frame: Frame,
+        /// Where it stands: in the segment that begins with this record, these bytes.
+        segment: u64,
+        bytes: Range<u64>,
+    },
+    /// Records of other pipelines.
     Other(Range<u64>),
     /// Records that are damaged, or were deleted.
     Lost(Range<u64>),
+}
+
+impl Step {
+    /// Behind its records.
+    pub(crate) fn end(&self) -> u64 {
+        match self {
+            Self::Frame { frame, .. } => frame.head.end(),
+            Self::Other(range) | Self::Lost(range) => range.end,
+        }
+    }
 }
 
 /// A place in the log.
@@ -45,8 +55,8 @@ pub(crate) struct Walk {
     position: u64,
     /// The segment it stands in.
     segment: Option<(u64, Scan)>,
-    /// What was found in the same frame, or behind records that are gone.
-    ahead: VecDeque<Step>,
+    /// What was found behind records that are gone.
+    found: Option<Step>,
 }
 
 impl Walk {
@@ -56,36 +66,13 @@ impl Walk {
             log,
             position,
             segment: None,
-            ahead: VecDeque::new(),
+            found: None,
         }
     }
 
     /// The next step; `None` at the end of what is durable. `wants` decides by the pipeline's name.
     pub(crate) fn next(&mut self, wants: impl Fn(&[u8]) -> bool) -> io::Result<Option<Step>> {
-        self.step(wants, |frame| {
-            let (mut at, end) = (frame.head.first, frame.head.end());
-            let mut steps = Vec::with_capacity(1);
-            for (first, batch) in frame.into_runs()? {
-                steps.extend((at < first).then_some(Step::Other(at..first)));
-                at = first + batch.len() as u64;
-                steps.push(Step::Records { first, batch });
-            }
-            steps.extend((at < end).then_some(Step::Other(at..end)));
-            Ok(steps)
-        })
-    }
-
-    /// The next frame of any pipeline as it is stored, or what is lost before it.
-    pub(crate) fn next_frame(&mut self) -> io::Result<Option<Step>> {
-        self.step(|_| true, |frame| Ok(vec![Step::Frame(frame)]))
-    }
-
-    fn step(
-        &mut self,
-        wants: impl Fn(&[u8]) -> bool,
-        read: impl Fn(Frame) -> Result<Vec<Step>, Damage>,
-    ) -> io::Result<Option<Step>> {
-        if let Some(step) = self.ahead.pop_front() {
+        if let Some(step) = self.found.take() {
             return Ok(Some(step));
         }
         loop {
@@ -140,28 +127,27 @@ impl Walk {
                 Some(Found::Frame { at, head }) => {
                     let end = head.end();
                     let gone = self.position..head.first.max(self.position);
-                    self.ahead
-                        .extend((!gone.is_empty()).then(|| Step::Lost(gone.clone())));
+                    let bytes = at..at + (crate::format::HEAD + head.body_len()) as u64;
                     let found = if wants(scan.name(&head)?) {
-                        scan.read(&head)?.and_then(&read)
+                        scan.read(&head)?.map(|frame| Step::Frame {
+                            frame,
+                            segment: here.first,
+                            bytes: bytes.clone(),
+                        })
                     } else {
                         // A name that rotted is no other pipeline's.
-                        scan.check(&head)?
-                            .map(|()| vec![Step::Other(head.first..end)])
+                        scan.check(&head)?.map(|()| Step::Other(head.first..end))
                     };
-                    match found {
-                        Ok(steps) => self.ahead.extend(steps),
-                        Err(why) => {
-                            let len = (crate::format::HEAD + head.body_len()) as u64;
-                            self.log.damaged(here.first, at..at + len, why);
-                            self.ahead
-                                .push_back(Step::Lost(head.first.max(gone.end)..end));
-                        }
-                    }
+                    let found = found.unwrap_or_else(|why| {
+                        self.log.damaged(here.first, bytes, why);
+                        Step::Lost(head.first.max(gone.end)..end)
+                    });
                     self.position = end;
-                    if let Some(step) = self.ahead.pop_front() {
-                        return Ok(Some(step));
+                    if gone.is_empty() {
+                        return Ok(Some(found));
                     }
+                    self.found = Some(found);
+                    return Ok(Some(Step::Lost(gone)));
                 }
             }
         }

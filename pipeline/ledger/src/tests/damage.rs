@@ -272,7 +272,7 @@ async fn a_header_that_rots_under_a_reader_hides_nothing_that_comes_later() {
             let mut walk = crate::walk::Walk::from(log, 0);
             assert!(matches!(
                 walk.next(|_| true).unwrap(),
-                Some(crate::walk::Step::Records { first: 0, .. })
+                Some(crate::walk::Step::Frame { frame, .. }) if frame.head.first == 0
             ));
             assert!(walk.next(|_| true).unwrap().is_none());
         }
