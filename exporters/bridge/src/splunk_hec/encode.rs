@@ -12,13 +12,13 @@ use sluice_component::audit::is_masked;
 
 use super::beside::Beside;
 use super::config::{Config, HecFields, HecMetadata};
-use super::head::Head;
+use super::head::{Head, Shown};
 use crate::audit::{AuditEvent, is_host_of};
 use crate::delivery::{MAX_ENCODED, Payload, Verdicts};
 use crate::json::{Object, written};
 use crate::keys::Keys;
 use crate::names::Nested;
-use crate::view::{Neighbours, OfShape, View, text};
+use crate::view::{Neighbours, OfShape, Shape, View, text};
 
 /// The resource attribute that holds a token of its own.
 const TOKEN_ATTRIBUTE: &str = "com.splunk.hec.access_token";
@@ -56,11 +56,15 @@ struct Named {
     sourcetype: bool,
     index: bool,
     token: bool,
+    /// Whether the record itself names any that stands in the head, and not only its resource.
+    by_itself: bool,
 }
 
 impl Named {
     fn of(record: &View<'_>, names: &HecMetadata) -> Self {
+        let in_head = [&names.host, &names.source, &names.sourcetype, &names.index];
         Self {
+            by_itself: in_head.iter().any(|name| record.get(name).is_some()),
             host: record.has(&names.host),
             source: record.has(&names.source),
             sourcetype: record.has(&names.sourcetype),
@@ -188,32 +192,20 @@ impl Encoder {
         } else {
             None
         };
-        let own_source = audit.and_then(|audit| audit.source());
-        let service = text(record.of_resource(SERVICE));
-        let attribute_host = attribute(named.host, &record, &self.metadata.host);
-        let configured = |text| Some(text).filter(|text: &&str| !text.is_empty());
-        let host = configured(&self.host)
-            .or(own_source.as_deref())
-            .or(attribute_host.as_deref())
-            .or(service.as_deref())
-            .unwrap_or("unknown");
-        let attribute_source = attribute(named.source, &record, &self.metadata.source);
-        let source = attribute_source
-            .as_deref()
-            .or(configured(&self.source))
-            .or(own_source.as_deref())
-            .or(service.as_deref())
-            .unwrap_or_default();
-        let attribute_sourcetype = attribute(named.sourcetype, &record, &self.metadata.sourcetype);
-        let sourcetype = attribute_sourcetype.as_deref().unwrap_or(&self.sourcetype);
+        // Without values of the record itself the head is the same for all of its shape.
+        let is_general = !named.by_itself && audit.is_none_or(|audit| audit.object.is_none());
+        let alike = is_general.then_some((record.shape(), audit.is_some()));
+        let shown = alike
+            .and_then(|alike| common.head.of(alike))
+            .unwrap_or_else(|| {
+                self.set_head(&mut common.head, alike, &record, audit, named, index)
+            });
 
         let mut envelope = Object::open(out);
         if record.event_time() != 0 {
             write_seconds(envelope.key(written!("time")), record.event_time());
         }
-        common
-            .head
-            .write([host, source, sourcetype, index], &mut envelope);
+        envelope.written(common.head.members());
         if batch.signal() == Signal::Logs {
             event(*record, envelope.key(written!("event")));
         } else {
@@ -223,28 +215,22 @@ impl Encoder {
                 envelope.key(written!("event")),
             );
         }
-        let host_is_shown = attribute_host.as_deref() == Some(host);
-        // An audit event's service is its source, which stands above.
-        let service_is_shown = audit.is_some()
-            && service
-                .as_deref()
-                .is_some_and(|service| is_host_of(source, service));
         let is_field =
-            |key: &str| !(self.metadata_keys.may_hold(key) && self.is_metadata(key, host_is_shown));
+            |key: &str| !(self.metadata_keys.may_hold(key) && self.is_metadata(key, shown.host));
         envelope.object_if_any(written!("fields"), |fields| {
             common.beside.write(&record, audit, fields);
-            let choice = u8::from(host_is_shown) | u8::from(service_is_shown) << 1;
+            let choice = u8::from(shown.host) | u8::from(shown.service) << 1;
             common
                 .neighbours
                 .resource
                 .write(&record, choice, fields, |fields| {
                     record
                         .resource_attributes()
-                        .filter(|(key, _)| is_field(key) && !(service_is_shown && *key == SERVICE))
+                        .filter(|(key, _)| is_field(key) && !(shown.service && *key == SERVICE))
                         .for_each(|(key, value)| fields.flattened(key, value, MAX_DEPTH));
                 });
             let has_view = audit.is_some_and(|audit| audit.has_view());
-            let choice = u8::from(host_is_shown) | u8::from(has_view) << 1;
+            let choice = u8::from(shown.host) | u8::from(has_view) << 1;
             common
                 .neighbours
                 .names
@@ -254,6 +240,46 @@ impl Encoder {
                 });
         });
         envelope.close();
+    }
+
+    /// Finds out where a record comes from and goes to. `alike`: which records have the same head.
+    fn set_head(
+        &self,
+        head: &mut Head,
+        alike: Option<(Shape, bool)>,
+        record: &View<'_>,
+        audit: Option<AuditEvent<'_>>,
+        named: Named,
+        index: &str,
+    ) -> Shown {
+        let own_source = audit.and_then(|audit| audit.source());
+        let service = text(record.of_resource(SERVICE));
+        let attribute_host = attribute(named.host, record, &self.metadata.host);
+        let configured = |text| Some(text).filter(|text: &&str| !text.is_empty());
+        let host = configured(&self.host)
+            .or(own_source.as_deref())
+            .or(attribute_host.as_deref())
+            .or(service.as_deref())
+            .unwrap_or("unknown");
+        let attribute_source = attribute(named.source, record, &self.metadata.source);
+        let source = attribute_source
+            .as_deref()
+            .or(configured(&self.source))
+            .or(own_source.as_deref())
+            .or(service.as_deref())
+            .unwrap_or_default();
+        let attribute_sourcetype = attribute(named.sourcetype, record, &self.metadata.sourcetype);
+        let sourcetype = attribute_sourcetype.as_deref().unwrap_or(&self.sourcetype);
+        let shown = Shown {
+            host: attribute_host.as_deref() == Some(host),
+            // An audit event's service is its source.
+            service: audit.is_some()
+                && service
+                    .as_deref()
+                    .is_some_and(|service| is_host_of(source, service)),
+        };
+        head.set([host, source, sourcetype, index], shown, alike);
+        shown
     }
 
     /// Whether an attribute stands in the envelope already.

@@ -36,13 +36,15 @@ const NAMES: [&str; 21] = [
 /// How many ways there are for a record to look.
 const LOOKS: usize = 7;
 
-/// A record: whether its resource is another one than before, and that one's attributes; its own; what it looks like.
+/// A record: whether its resource is another one than before, and that one's attributes; its own; what it looks like;
+/// whether it is tagged.
 #[derive(Clone, Debug)]
 struct Sketch {
     is_elsewhere: bool,
     resource: Vec<usize>,
     attributes: Vec<usize>,
     looks: usize,
+    is_tagged: bool,
 }
 
 fn sketch() -> impl Strategy<Value = Sketch> {
@@ -51,15 +53,20 @@ fn sketch() -> impl Strategy<Value = Sketch> {
         prop_oneof![
             2 => Just(vec![12]),
             1 => Just(vec![8, 6]),
+            1 => Just(vec![16]),
+            1 => Just(vec![9, 3]),
             3 => prop::collection::vec(0..NAMES.len(), 0..4),
         ]
     };
-    (prop::bool::weighted(0.3), names(), names(), 0..LOOKS).prop_map(
-        |(is_elsewhere, resource, attributes, looks)| Sketch {
+    let is_elsewhere = prop::bool::weighted(0.3);
+    let is_tagged = prop::bool::weighted(0.2);
+    (is_elsewhere, names(), names(), 0..LOOKS, is_tagged).prop_map(
+        |(is_elsewhere, resource, attributes, looks, is_tagged)| Sketch {
             is_elsewhere,
             resource,
             attributes,
             looks,
+            is_tagged,
         },
     )
 }
@@ -75,7 +82,7 @@ fn batch(sketches: &[Sketch]) -> Batch {
             let values: Vec<String> = sketch
                 .resource
                 .iter()
-                .map(|at| format!("r{n}-{at}"))
+                .map(|at| format!("r_{n}-{at}"))
                 .collect();
             let names = sketch.resource.iter().map(|at| NAMES[*at]);
             let attributes: Vec<_> = names.zip(values.iter().map(|v| Value::Str(v))).collect();
@@ -103,7 +110,7 @@ fn batch(sketches: &[Sketch]) -> Batch {
     }
     // Only what was decoded is known to have its neighbour's keys.
     let mut batch = Batch::decode(Signal::Logs, batch.encode().into()).expect("valid");
-    for at in (0..batch.len()).filter(|at| sketches[*at].looks.is_multiple_of(2)) {
+    for at in (0..batch.len()).filter(|at| sketches[*at].is_tagged) {
         let mut record = batch.record_mut(at);
         record.set("data.classification", Value::Str("internal"));
     }
