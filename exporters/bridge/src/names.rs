@@ -46,6 +46,12 @@ impl<'a> Names<'a> {
             self.learn(attributes, &mut name);
             self.of = of;
         }
+        self.add(attributes, nested, object);
+    }
+
+    // Within its callers, which keep much at hand, it would have no register left.
+    #[inline(never)]
+    fn add(&self, attributes: Attributes<'a>, nested: Nested, object: &mut Object<'_>) {
         let mut start = 0;
         for (at, (end, name)) in self.ends.iter().enumerate() {
             let key = Written(&self.bytes[std::mem::replace(&mut start, *end)..*end]);

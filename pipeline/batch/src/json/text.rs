@@ -10,7 +10,19 @@ pub fn write_string(text: &str, out: &mut Vec<u8>) {
 
 /// [`write_string`] for bytes that are known to be UTF-8.
 pub(super) fn write_utf8(text: &[u8], out: &mut Vec<u8>) {
+    if !is_plain(text) {
+        return write_escaped(text, out);
+    }
     out.reserve(text.len() + 2);
+    out.push(b'"');
+    out.extend_from_slice(text);
+    out.push(b'"');
+}
+
+/// The same for a text with something to escape.
+#[inline(never)]
+fn write_escaped(text: &[u8], out: &mut Vec<u8>) {
+    out.reserve(text.len() + 3);
     out.push(b'"');
     let mut rest = text;
     loop {
@@ -23,46 +35,31 @@ pub(super) fn write_utf8(text: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// How many bytes from the start need no escape: sixteen at a time, which compilers turn into vectors; the last sixteen
-/// may overlap those before.
-#[inline]
-fn plain_run(bytes: &[u8]) -> usize {
-    let Some(last) = bytes.last_chunk::<16>() else {
-        return short_plain_run(bytes);
-    };
-    let (chunks, _) = bytes.as_chunks::<16>();
-    for (i, chunk) in chunks.iter().enumerate() {
-        if !all_plain(chunk) {
-            return i * 16 + first_special(chunk);
-        }
+/// Whether nothing needs an escape: sixteen bytes at a time, which compilers turn into vectors. The last sixteen may
+/// overlap those before, of fewer the last eight, of fewer still the last four.
+#[inline(always)]
+fn is_plain(bytes: &[u8]) -> bool {
+    if let Some(last) = bytes.last_chunk::<16>() {
+        let (chunks, _) = bytes.as_chunks::<16>();
+        return chunks.iter().all(all_plain) && all_plain(last);
     }
-    if all_plain(last) {
-        bytes.len()
-    } else {
-        bytes.len() - 16 + first_special(last)
+    if let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+        let mut block = [0; 16];
+        block[..8].copy_from_slice(first);
+        block[8..].copy_from_slice(last);
+        return all_plain(&block);
+    }
+    match (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        (Some(&[a, b, c, d]), Some(&[e, f, g, h])) => all_plain(&[a, b, c, d, e, f, g, h]),
+        _ => first_special(bytes) == bytes.len(),
     }
 }
 
-/// The same for less than sixteen bytes.
-#[inline]
-fn short_plain_run(bytes: &[u8]) -> usize {
-    let is_plain = match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
-        (Some(first), Some(last)) => {
-            let mut block = [0; 16];
-            block[..8].copy_from_slice(first);
-            block[8..].copy_from_slice(last);
-            all_plain(&block)
-        }
-        _ => match (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
-            (Some(&[a, b, c, d]), Some(&[e, f, g, h])) => all_plain(&[a, b, c, d, e, f, g, h]),
-            _ => false,
-        },
-    };
-    if is_plain {
-        bytes.len()
-    } else {
-        first_special(bytes)
-    }
+/// How many bytes from the start need no escape.
+fn plain_run(bytes: &[u8]) -> usize {
+    let (chunks, _) = bytes.as_chunks::<16>();
+    let plain = chunks.iter().take_while(|chunk| all_plain(*chunk)).count() * 16;
+    plain + first_special(&bytes[plain..])
 }
 
 #[inline]
@@ -84,7 +81,6 @@ fn is_special(byte: u8) -> bool {
     (byte < 0x20) | (byte == b'"') | (byte == b'\\')
 }
 
-#[cold]
 fn write_escape(byte: u8, out: &mut Vec<u8>) {
     let short = match byte {
         b'"' => b'"',
