@@ -7,6 +7,9 @@ use crate::schema;
 use crate::wire::{DEPTH_LIMIT, Reader, kind};
 use crate::{canon, check};
 
+/// The key of an attribute in a `LogRecord`.
+const ATTRIBUTE: u8 = 0x32;
+
 impl Decoder<'_> {
     /// A log record. Anything not canonical sends the whole record through the rewriter once.
     pub(super) fn log(&mut self, scope: u32, start: usize, end: usize) -> Result<(), DecodeError> {
@@ -20,10 +23,8 @@ impl Decoder<'_> {
             let key = self.buf[reader.pos];
             // Every field of a LogRecord has a one-byte key; anything else takes the general path.
             let singular = match key {
-                0x32 => {
-                    reader.pos += 1;
-                    let (start, end) = reader.delimited()?;
-                    canonical &= self.attribute(start, end, RECORD_DEPTH - 1)?;
+                ATTRIBUTE => {
+                    canonical &= self.log_attributes(&mut reader)?;
                     continue;
                 }
                 0x09 => {
@@ -104,6 +105,20 @@ impl Decoder<'_> {
         self.end_attributes(&mut row, first)?;
         self.batch.records.push(row);
         Ok(())
+    }
+
+    /// The attributes that stand one behind another at the reader. Says whether all are canonical.
+    // Most of the work, and most of the fields: by itself the compiler has registers for it.
+    #[inline(never)]
+    fn log_attributes(&mut self, at: &mut Reader<'_>) -> Result<bool, DecodeError> {
+        let (mut reader, mut canonical) = (*at, true);
+        while reader.buf.get(reader.pos) == Some(&ATTRIBUTE) {
+            reader.pos += 1;
+            let (start, end) = reader.delimited()?;
+            canonical &= self.attribute(start, end, RECORD_DEPTH - 1)?;
+        }
+        *at = reader;
+        Ok(canonical)
     }
 
     /// A span or a data point: attributes and a few fields as rows, the rest checked by its schema.

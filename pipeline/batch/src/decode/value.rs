@@ -18,12 +18,16 @@ impl Decoder<'_> {
         depth: u32,
     ) -> Result<bool, DecodeError> {
         if depth > 0
-            && let Some((key, text)) = self.short_text_attribute(start, end)
+            && let Some((key, at)) = self.short_key(start, end)
         {
             self.room(size_of::<Attribute>())?;
-            let value = Cell::Str(text);
+            let mut canonical = true;
+            let value = match self.short_text(at, end) {
+                Some(text) => Cell::Str(text),
+                None => self.any_value(at, end, depth - 1, &mut canonical)?,
+            };
             self.batch.attributes.push(Attribute { key, value });
-            return Ok(true);
+            return Ok(canonical);
         }
         self.any_attribute(start, end, depth)
     }
@@ -75,21 +79,18 @@ impl Decoder<'_> {
         Ok(canonical && keys <= 1 && values <= 1)
     }
 
-    /// The shape that nearly every attribute has: a short key, then a short ASCII text. Checked in one pass.
+    /// The key of a `KeyValue` that is a short ASCII key, then a value of less than 128 bytes and nothing more; and where the
+    /// content of that begins.
     #[inline(always)]
-    fn short_text_attribute(&self, start: usize, end: usize) -> Option<(Text, Text)> {
+    fn short_key(&self, start: usize, end: usize) -> Option<(Text, usize)> {
         let &[0x0a, key_len, ref rest @ ..] = &self.buf[start..end] else {
             return None;
         };
         let (key, value) = rest.split_at_checked(usize::from(key_len))?;
-        let (head, text) = value.split_first_chunk()?;
-        // Keys below 128 and texts below 126 bytes: then each length is one byte, that of the value around the text, too.
-        let text_len = u8::try_from(text.len()).ok()?;
-        if text_len >= 126
-            || key_len >= 128
-            || *head != [0x12, text_len + 2, 0x0a, text_len]
-            || !is_ascii(text)
-        {
+        let (head, value) = value.split_first_chunk()?;
+        // Then each length is one byte.
+        let value_len = u8::try_from(value.len()).ok()?;
+        if key_len >= 128 || value_len >= 128 || *head != [0x12, value_len] {
             return None;
         }
         let at = start + 2;
@@ -99,7 +100,17 @@ impl Decoder<'_> {
             _ if is_ascii(key) => self.text(at, at + key.len()),
             _ => return None,
         };
-        Some((key, self.text(end - text.len(), end)))
+        Some((key, end - value.len()))
+    }
+
+    /// The text of an `AnyValue` of less than 128 bytes that is an ASCII text and nothing more.
+    #[inline(always)]
+    fn short_text(&self, start: usize, end: usize) -> Option<Text> {
+        let &[0x0a, text_len, ref text @ ..] = &self.buf[start..end] else {
+            return None;
+        };
+        (text.len() == usize::from(text_len) && is_ascii(text))
+            .then(|| self.text(end - text.len(), end))
     }
 
     /// Opens a record's attributes; the position of the first.
@@ -141,7 +152,7 @@ impl Decoder<'_> {
     }
 
     /// An `AnyValue` as a cell; nested values are checked and stay raw.
-    #[inline]
+    #[inline(never)]
     pub(super) fn any_value(
         &mut self,
         start: usize,
