@@ -5,90 +5,33 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::ops::Range;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use crate::chunk::{Chunk, unless_it_panics};
 use crate::cursors::CursorId;
-use crate::format::Damage;
-use crate::frame::Frame;
 use crate::inner::Inner;
-use crate::reader::Piece;
-use crate::walk::{Segments as _, Step, Walk};
+use crate::walk::{Step, Walk};
 
-/// Reads about this much of requests at a time.
-pub(crate) const CHUNK_BYTES: usize = 512 << 10;
+/// Reads about this much memory of records at a time.
+pub(crate) const CHUNK_BYTES: usize = 1 << 20;
 
 /// Reads on while less than this waits. With one chunk alone the disk would lie still from its end until the reader comes
 /// round to ask for the next, which with busy senders is long.
-pub(crate) const AHEAD_BYTES: usize = 4 << 20;
+pub(crate) const AHEAD_BYTES: usize = 8 << 20;
 
-/// This many chunks wait at most, whatever is in them: of a log that is all others' records nothing else is counted.
-const CHUNKS: usize = 8;
+/// This many chunks wait at most, whatever is in them.
+pub(crate) const CHUNKS: usize = 6;
 
-/// What a read of the disk brought.
-#[derive(Debug)]
-pub(crate) struct Chunk {
-    pub(crate) pieces: Vec<Piece>,
-    /// Records of others, and records that are gone.
-    pub(crate) foreign: Vec<Range<u64>>,
-    pub(crate) lost: Vec<Range<u64>>,
-    /// Behind what was read.
-    pub(crate) end: u64,
-    pub(crate) failure: Option<io::Error>,
-}
+/// This many frames make a chunk, whatever is in them: many of others' records must not hold up what is settled of ours.
+pub(crate) const FRAMES: usize = if cfg!(test) { 16 } else { 4096 };
 
-impl Chunk {
-    const fn at(position: u64, failure: Option<io::Error>) -> Self {
-        Self {
-            pieces: Vec::new(),
-            foreign: Vec::new(),
-            lost: Vec::new(),
-            end: position,
-            failure,
-        }
-    }
-
-    /// Takes a frame in: what of it is behind what is there.
-    fn add(&mut self, frame: Frame) -> Result<(), Damage> {
-        let end = frame.head.end();
-        for (first, batch) in frame.into_runs()? {
-            // Between runs are records that were erased: nobody gets them, and nothing is amiss.
-            self.skip(first);
-            let start = self.end;
-            let behind = first + batch.len() as u64;
-            if start < behind {
-                self.pieces.push(Piece {
-                    first: start,
-                    range: (start - first) as usize..batch.len(),
-                    batch: Arc::new(batch),
-                });
-                self.end = behind;
-            }
-        }
-        self.skip(end);
-        Ok(())
-    }
-
-    /// What is before `end` is none of this reader's.
-    fn skip(&mut self, end: u64) {
-        if self.end < end {
-            self.foreign.push(self.end..end);
-            self.end = end;
-        }
-    }
-
-    /// What is before `end` is gone.
-    fn lose(&mut self, end: u64) {
-        if self.end < end {
-            self.lost.push(self.end..end);
-            self.end = end;
-        }
-    }
-}
+/// What a record takes in memory beside its bytes, and what a frame does, at least: known of them before they are taken
+/// apart.
+const RECORD_BYTES: usize = 128;
+const FRAME_BYTES: usize = 1024;
 
 /// The chunks of one reader. Nothing waits on a thread: reading ends when enough is there, and the reader begins it again.
 #[derive(Debug)]
@@ -105,13 +48,25 @@ struct Shared {
     came: Notify,
 }
 
+impl Shared {
+    fn at(position: u64) -> Self {
+        Self {
+            state: Mutex::new(State {
+                end: position,
+                ..State::default()
+            }),
+            came: Notify::new(),
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 struct State {
     /// What was read, in the order of the log.
     waiting: VecDeque<Waiting>,
     /// The number of the first of them.
     first: u64,
-    /// Bytes of all of them.
+    /// Memory of all of them.
     bytes: usize,
     /// Behind the last of them.
     end: u64,
@@ -123,19 +78,11 @@ struct State {
     has_failed: bool,
 }
 
-/// A chunk, once it is taken apart.
+/// A chunk, once it is taken apart; and its memory, estimated until then.
 #[derive(Debug)]
 struct Waiting {
     chunk: Option<Chunk>,
     bytes: usize,
-}
-
-impl Shared {
-    fn at(position: u64) -> Self {
-        let shared = Self::default();
-        shared.state.lock().end = position;
-        shared
-    }
 }
 
 impl State {
@@ -145,6 +92,24 @@ impl State {
         self.bytes -= self.waiting.pop_front().map_or(0, |waiting| waiting.bytes);
         self.first += 1;
         Some(chunk)
+    }
+
+    /// Waits with a chunk that was read; its number.
+    fn push(&mut self, bytes: usize) -> u64 {
+        self.bytes += bytes;
+        self.waiting.push_back(Waiting { chunk: None, bytes });
+        self.first + self.waiting.len() as u64 - 1
+    }
+
+    /// Puts a chunk in its place.
+    fn put(&mut self, number: u64, chunk: Chunk) {
+        let bytes = chunk.memory();
+        let waiting = &mut self.waiting[(number - self.first) as usize];
+        self.bytes = self.bytes - waiting.bytes + bytes;
+        *waiting = Waiting {
+            chunk: Some(chunk),
+            bytes,
+        };
     }
 
     /// Whether to read more.
@@ -168,30 +133,24 @@ impl Ahead {
     /// The next chunk; `None` when none is there and none is being read. The future may be dropped and asked for again.
     pub(crate) async fn next(&mut self) -> Option<Chunk> {
         loop {
-            if let Some(chunk) = self.pop() {
-                return Some(chunk);
-            }
             {
-                let state = self.shared.state.lock();
+                let mut state = self.shared.state.lock();
+                if let Some(chunk) = state.pop() {
+                    if chunk.failure.is_some() {
+                        drop(state);
+                        self.shared = Arc::new(Shared::at(chunk.end));
+                    } else if !state.is_reading && state.wants_more(&self.inner) {
+                        // Whoever reads the disk has much to catch up.
+                        self.start(&mut state);
+                    }
+                    return Some(chunk);
+                }
                 if state.waiting.is_empty() && !state.is_reading {
                     return None;
                 }
             }
             self.shared.came.notified().await;
         }
-    }
-
-    /// Takes the next chunk, and has the disk read on: whoever reads it has much to catch up.
-    fn pop(&mut self) -> Option<Chunk> {
-        let mut state = self.shared.state.lock();
-        let chunk = state.pop()?;
-        if chunk.failure.is_some() {
-            drop(state);
-            self.shared = Arc::new(Shared::at(chunk.end));
-        } else if !state.is_reading && state.wants_more(&self.inner) {
-            self.start(&mut state);
-        }
-        Some(chunk)
     }
 
     /// Begins to read at `position`. Only when there is nothing to wait for.
@@ -213,14 +172,20 @@ impl Ahead {
         (!state.is_reading && is_there).then_some(state.waiting.len())
     }
 
+    /// How many of them are taken apart.
+    #[cfg(test)]
+    pub(crate) fn ready(&self) -> usize {
+        let state = self.shared.state.lock();
+        state.waiting.iter().filter(|w| w.chunk.is_some()).count()
+    }
+
     /// Lets go of the place on the disk.
     pub(crate) fn leave(&mut self) {
         self.shared.state.lock().walk = None;
     }
 
     fn start(&self, state: &mut State) {
-        state.is_reading = true;
-        start(self.inner.clone(), self.id.clone(), self.shared.clone());
+        start(state, &self.inner, &self.id, &self.shared);
     }
 }
 
@@ -230,7 +195,10 @@ fn is_only_on_disk(inner: &Inner, position: u64) -> bool {
     position < state.durable && !state.tail.covers(position)
 }
 
-fn start(inner: Arc<Inner>, id: CursorId, shared: Arc<Shared>) {
+/// Has a thread read what comes next.
+fn start(state: &mut State, inner: &Arc<Inner>, id: &CursorId, shared: &Arc<Shared>) {
+    state.is_reading = true;
+    let (inner, id, shared) = (inner.clone(), id.clone(), shared.clone());
     tokio::task::spawn_blocking(move || read_next(&inner, &id, &shared));
 }
 
@@ -238,7 +206,7 @@ fn start(inner: Arc<Inner>, id: CursorId, shared: Arc<Shared>) {
 #[derive(Debug, Default)]
 struct Read {
     steps: Vec<Step>,
-    /// Of requests in them.
+    /// Memory that they will take, at least.
     bytes: usize,
     failure: Option<io::Error>,
     /// Behind them; without it a walk made anew tries the same place again.
@@ -257,8 +225,8 @@ fn read_next(inner: &Arc<Inner>, id: &CursorId, shared: &Arc<Shared>) {
             id,
         )
     };
-    let mut read = catch_unwind(AssertUnwindSafe(reading)).unwrap_or_else(|_panic| Read {
-        failure: Some(panicked()),
+    let mut read = unless_it_panics(reading).unwrap_or_else(|failure| Read {
+        failure: Some(failure),
         ..Read::default()
     });
     let number = {
@@ -266,40 +234,27 @@ fn read_next(inner: &Arc<Inner>, id: &CursorId, shared: &Arc<Shared>) {
         state.has_failed = read.failure.is_some();
         state.end = read.steps.last().map_or(position, Step::end);
         state.walk = read.walk.take();
-        state.bytes += read.bytes;
-        state.waiting.push_back(Waiting {
-            chunk: None,
-            bytes: read.bytes,
-        });
-        state.is_reading = state.end > position && state.wants_more(inner);
-        if state.is_reading {
-            start(inner.clone(), id.clone(), shared.clone());
+        let number = state.push(read.bytes);
+        state.is_reading = false;
+        if state.end > position && state.wants_more(inner) {
+            start(&mut state, inner, id, shared);
         }
-        state.first + state.waiting.len() as u64 - 1
+        number
     };
-    let taking_apart = || take_apart(inner, position, read);
-    let chunk = catch_unwind(AssertUnwindSafe(taking_apart))
-        .unwrap_or_else(|_panic| Chunk::at(position, Some(panicked())));
-    let mut state = shared.state.lock();
-    let at = (number - state.first) as usize;
-    state.waiting[at].chunk = Some(chunk);
-    drop(state);
+    let chunk = Chunk::of(inner, position, read.steps, read.failure);
+    shared.state.lock().put(number, chunk);
     shared.came.notify_one();
-}
-
-fn panicked() -> io::Error {
-    io::Error::other("reading failed unexpectedly (a bug; see the panic message above)")
 }
 
 /// Reads the next frames of a pipeline from the segments, about [`CHUNK_BYTES`] of them.
 fn read(mut walk: Walk, id: &CursorId) -> Read {
     let mut read = Read::default();
-    // Much of others' records must not hold up what is settled of ours.
-    while read.bytes < CHUNK_BYTES && read.steps.len() < 4096 {
+    while read.bytes < CHUNK_BYTES && read.steps.len() < FRAMES {
         match walk.next(|pipeline| pipeline == id.pipeline.as_bytes()) {
             Ok(Some(step)) => {
                 if let Step::Frame { frame, .. } = &step {
-                    read.bytes += frame.head.plain_len as usize;
+                    let (bytes, records) = (frame.head.plain_len, frame.head.count);
+                    read.bytes += bytes as usize + records as usize * RECORD_BYTES + FRAME_BYTES;
                 }
                 read.steps.push(step);
             }
@@ -312,27 +267,4 @@ fn read(mut walk: Walk, id: &CursorId) -> Read {
     }
     read.walk = Some(walk);
     read
-}
-
-/// The records in what was read from `position` on.
-fn take_apart(inner: &Inner, position: u64, read: Read) -> Chunk {
-    let mut chunk = Chunk::at(position, read.failure);
-    for step in read.steps {
-        let end = step.end();
-        match step {
-            Step::Frame {
-                frame,
-                segment,
-                bytes,
-            } => {
-                if let Err(why) = chunk.add(frame) {
-                    inner.damaged(segment, bytes, why);
-                    chunk.lose(end);
-                }
-            }
-            Step::Other(_) => chunk.skip(end),
-            Step::Lost(_) => chunk.lose(end),
-        }
-    }
-    chunk
 }

@@ -10,7 +10,8 @@ use sluice_component::{BoxError, BoxFuture};
 use tokio::sync::Notify;
 use tracing::{error, warn};
 
-use crate::ahead::{Ahead, Chunk};
+use crate::ahead::Ahead;
+use crate::chunk::Chunk;
 use crate::cursors::CursorId;
 use crate::dead_letters::Letter;
 use crate::inner::Inner;

@@ -16,6 +16,7 @@
 //! there an OK means delivered. Both are read through a [`Reader`]. `FORMAT.md` describes the files.
 
 mod ahead;
+mod chunk;
 mod clock;
 mod commit;
 mod cursor;
