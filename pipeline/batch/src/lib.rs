@@ -46,6 +46,7 @@ mod tests;
 mod text;
 mod value;
 mod wire;
+mod words;
 
 pub use batch::{Batch, DecodeError, Signal};
 pub use edit::{Edit, Editor, Place};

@@ -49,7 +49,7 @@ impl<'a> Attributes<'a> {
         let rows = |of: Self| &of.batch.attributes[of.span.range()];
         std::ptr::eq(self.batch, other.batch)
             && self.len() == other.len()
-            // Mostly they have them all: no look at each of them.
+            // Mostly all are the same: without a decision for each.
             && rows(self)
                 .iter()
                 .zip(rows(other))

@@ -2,6 +2,8 @@
 //!
 //! What the reader accepts is what `prost` accepts, no more and no less; the property tests hold them side by side.
 
+use crate::words::is_ascii;
+
 /// Why bytes are not a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Malformed {
@@ -248,25 +250,4 @@ pub(crate) fn put_nested(
 #[inline]
 pub(crate) fn is_utf8(bytes: &[u8]) -> bool {
     is_ascii(bytes) || simdutf8::basic::from_utf8(bytes).is_ok()
-}
-
-/// Whether all bytes are ASCII, eight at a time; the last eight may overlap those before, and of four to seven bytes the
-/// last four.
-#[inline]
-pub(crate) fn is_ascii(bytes: &[u8]) -> bool {
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    if let Some(last) = bytes.last_chunk::<8>() {
-        let (chunks, _) = bytes.as_chunks::<8>();
-        let seen = chunks
-            .iter()
-            .fold(u64::from_le_bytes(*last), |seen, chunk| {
-                seen | u64::from_le_bytes(*chunk)
-            });
-        return seen & HIGH == 0;
-    }
-    if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
-        let seen = u32::from_le_bytes(*first) | u32::from_le_bytes(*last);
-        return u64::from(seen) & HIGH == 0;
-    }
-    bytes.iter().fold(0, |seen, byte| seen | byte) < 0x80
 }

@@ -7,7 +7,7 @@ use crate::schema;
 use crate::wire::{DEPTH_LIMIT, Reader, kind};
 use crate::{canon, check};
 
-/// The key of an attribute in a `LogRecord`.
+/// The byte before an attribute in a `LogRecord`: field 6, with a length.
 const ATTRIBUTE: u8 = 0x32;
 
 impl Decoder<'_> {

@@ -4,7 +4,8 @@ use super::Decoder;
 use crate::batch::DecodeError;
 use crate::rows::{Attribute, Cell, RecordRow, Span, Text};
 use crate::same::is_same;
-use crate::wire::{Malformed, Reader, is_ascii, is_utf8};
+use crate::wire::{Malformed, Reader, is_utf8};
+use crate::words::is_ascii;
 use crate::{check, schema};
 
 impl Decoder<'_> {
@@ -79,8 +80,8 @@ impl Decoder<'_> {
         Ok(canonical && keys <= 1 && values <= 1)
     }
 
-    /// The key of a `KeyValue` that is a short ASCII key, then a value of less than 128 bytes and nothing more; and where the
-    /// content of that begins.
+    /// The key of a `KeyValue` that is a short key (ASCII, or the neighbour's), then a value of less than 128 bytes and
+    /// nothing more; and where the content of that begins.
     #[inline(always)]
     fn short_key(&self, start: usize, end: usize) -> Option<(Text, usize)> {
         let &[0x0a, key_len, ref rest @ ..] = &self.buf[start..end] else {
@@ -152,6 +153,7 @@ impl Decoder<'_> {
     }
 
     /// An `AnyValue` as a cell; nested values are checked and stay raw.
+    // The short texts do not come here, and in the loop over attributes it would take their registers.
     #[inline(never)]
     pub(super) fn any_value(
         &mut self,

@@ -3,6 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::words::{is_plain, plain_run};
+
 /// Appends a JSON string with its quotes. Escapes what RFC 8259 section 7 demands and nothing else.
 pub fn write_string(text: &str, out: &mut Vec<u8>) {
     write_utf8(text.as_bytes(), out);
@@ -33,52 +35,6 @@ fn write_escaped(text: &[u8], out: &mut Vec<u8>) {
         rest = &rest[run + 1..];
     }
     out.push(b'"');
-}
-
-/// Whether nothing needs an escape: sixteen bytes at a time, which compilers turn into vectors. The last sixteen may
-/// overlap those before, of fewer the last eight, of fewer still the last four.
-#[inline(always)]
-fn is_plain(bytes: &[u8]) -> bool {
-    if let Some(last) = bytes.last_chunk::<16>() {
-        let (chunks, _) = bytes.as_chunks::<16>();
-        return chunks.iter().all(all_plain) && all_plain(last);
-    }
-    if let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
-        let mut block = [0; 16];
-        block[..8].copy_from_slice(first);
-        block[8..].copy_from_slice(last);
-        return all_plain(&block);
-    }
-    match (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
-        (Some(&[a, b, c, d]), Some(&[e, f, g, h])) => all_plain(&[a, b, c, d, e, f, g, h]),
-        _ => first_special(bytes) == bytes.len(),
-    }
-}
-
-/// How many bytes from the start need no escape.
-fn plain_run(bytes: &[u8]) -> usize {
-    let (chunks, _) = bytes.as_chunks::<16>();
-    let plain = chunks.iter().take_while(|chunk| all_plain(*chunk)).count() * 16;
-    plain + first_special(&bytes[plain..])
-}
-
-#[inline]
-fn all_plain<const N: usize>(bytes: &[u8; N]) -> bool {
-    // Without a branch for each byte.
-    bytes
-        .iter()
-        .fold(true, |plain, &byte| plain & !is_special(byte))
-}
-
-#[inline]
-fn first_special(bytes: &[u8]) -> usize {
-    let special = bytes.iter().position(|&byte| is_special(byte));
-    special.unwrap_or(bytes.len())
-}
-
-#[inline]
-fn is_special(byte: u8) -> bool {
-    (byte < 0x20) | (byte == b'"') | (byte == b'\\')
 }
 
 fn write_escape(byte: u8, out: &mut Vec<u8>) {
