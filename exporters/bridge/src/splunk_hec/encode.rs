@@ -51,12 +51,9 @@ struct Common<'a, 'c> {
 /// Which metadata a record or its resource names itself.
 #[derive(Clone, Copy, Debug)]
 struct Named {
-    host: bool,
-    source: bool,
-    sourcetype: bool,
     index: bool,
     token: bool,
-    /// Whether the record itself names any that stands in the head, and not only its resource.
+    /// Whether the record itself, and not only its resource, names any that stands in the head.
     by_itself: bool,
 }
 
@@ -65,9 +62,6 @@ impl Named {
         let in_head = [&names.host, &names.source, &names.sourcetype, &names.index];
         Self {
             by_itself: in_head.iter().any(|name| record.get(name).is_some()),
-            host: record.has(&names.host),
-            source: record.has(&names.source),
-            sourcetype: record.has(&names.sourcetype),
             index: record.has(&names.index),
             token: record.of_resource(TOKEN_ATTRIBUTE).is_some(),
         }
@@ -134,7 +128,11 @@ impl Encoder {
             let named = common
                 .named
                 .get(&record, || Named::of(&record, &self.metadata));
-            let own_index = attribute(named.index, &record, &self.metadata.index);
+            let own_index = if named.index {
+                record.attribute(&self.metadata.index)
+            } else {
+                None
+            };
             let index = own_index.as_deref().unwrap_or(&self.index);
             let token = if named.token {
                 own_token(&record)
@@ -192,14 +190,12 @@ impl Encoder {
         } else {
             None
         };
-        // Without values of the record itself the head is the same for all of its shape.
+        // Without values of the record itself the head is the same for all of its shape that are audit events, or none.
         let is_general = !named.by_itself && audit.is_none_or(|audit| audit.object.is_none());
         let alike = is_general.then_some((record.shape(), audit.is_some()));
         let shown = alike
             .and_then(|alike| common.head.of(alike))
-            .unwrap_or_else(|| {
-                self.set_head(&mut common.head, alike, &record, audit, named, index)
-            });
+            .unwrap_or_else(|| self.set_head(&mut common.head, alike, &record, audit, index));
 
         let mut envelope = Object::open(out);
         if record.event_time() != 0 {
@@ -249,26 +245,25 @@ impl Encoder {
         alike: Option<(Shape, bool)>,
         record: &View<'_>,
         audit: Option<AuditEvent<'_>>,
-        named: Named,
         index: &str,
     ) -> Shown {
         let own_source = audit.and_then(|audit| audit.source());
         let service = text(record.of_resource(SERVICE));
-        let attribute_host = attribute(named.host, record, &self.metadata.host);
+        let attribute_host = record.attribute(&self.metadata.host);
         let configured = |text| Some(text).filter(|text: &&str| !text.is_empty());
         let host = configured(&self.host)
             .or(own_source.as_deref())
             .or(attribute_host.as_deref())
             .or(service.as_deref())
             .unwrap_or("unknown");
-        let attribute_source = attribute(named.source, record, &self.metadata.source);
+        let attribute_source = record.attribute(&self.metadata.source);
         let source = attribute_source
             .as_deref()
             .or(configured(&self.source))
             .or(own_source.as_deref())
             .or(service.as_deref())
             .unwrap_or_default();
-        let attribute_sourcetype = attribute(named.sourcetype, record, &self.metadata.sourcetype);
+        let attribute_sourcetype = record.attribute(&self.metadata.sourcetype);
         let sourcetype = attribute_sourcetype.as_deref().unwrap_or(&self.sourcetype);
         let shown = Shown {
             host: attribute_host.as_deref() == Some(host),
@@ -290,15 +285,6 @@ impl Encoder {
             .any(|name| *name == key)
             || (key == metadata.host && host_is_shown)
             || key == TOKEN_ATTRIBUTE
-    }
-}
-
-/// The attribute that names metadata, if it is there.
-fn attribute<'a>(is_there: bool, record: &View<'a>, key: &str) -> Option<Cow<'a, str>> {
-    if is_there {
-        record.attribute(key)
-    } else {
-        None
     }
 }
 

@@ -54,7 +54,7 @@ fn sketch() -> impl Strategy<Value = Sketch> {
             2 => Just(vec![12]),
             1 => Just(vec![8, 6]),
             1 => Just(vec![16]),
-            1 => Just(vec![9, 3]),
+            3 => prop::sample::select(vec![2, 3, 4, 9]).prop_map(|name| vec![name]),
             3 => prop::collection::vec(0..NAMES.len(), 0..4),
         ]
     };
