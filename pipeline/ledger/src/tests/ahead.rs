@@ -117,9 +117,9 @@ async fn a_log_of_nothing_but_others_records_is_read_ahead_no_further_than_any()
     ledger.close();
 }
 
-/// A log of three chunks, of which one shows only when it is taken apart that it is not what it says.
-async fn forged(disk: &SimulatedDisk, which: usize) -> Ledger {
-    let ledger = chunks(disk, 3, CHUNK_BYTES).await;
+/// A log of three frames, of which one shows only when it is taken apart that it is not what it says.
+async fn forged(disk: &SimulatedDisk, which: usize, bytes: usize) -> Ledger {
+    let ledger = chunks(disk, 3, bytes).await;
     let placed = frames(disk).swap_remove(which);
     let says = Head {
         is_compressed: true,
@@ -138,7 +138,7 @@ async fn forged(disk: &SimulatedDisk, which: usize) -> Ledger {
 #[tokio::test]
 async fn chunks_come_in_the_order_of_the_log_whichever_is_ready_first() {
     let disk = SimulatedDisk::new(5);
-    let ledger = forged(&disk, 0).await;
+    let ledger = forged(&disk, 0, CHUNK_BYTES).await;
     let (open, gate) = mpsc::channel::<()>();
     let gate = Mutex::new(gate);
     disk.watch(move |_, path| {
@@ -171,7 +171,7 @@ async fn chunks_come_in_the_order_of_the_log_whichever_is_ready_first() {
 #[tokio::test]
 async fn what_was_read_behind_a_panic_is_read_again_and_comes_in_its_place() {
     let disk = SimulatedDisk::new(6);
-    let ledger = forged(&disk, 1).await;
+    let ledger = forged(&disk, 1, CHUNK_BYTES).await;
     disk.watch(|_, path| assert!(!path.starts_with("quarantine"), "a bug in telling of it"));
     let mut ahead = Ahead::new(ledger.inner.clone(), id("splunk"));
     ahead.read_from(0);
@@ -189,5 +189,28 @@ async fn what_was_read_behind_a_panic_is_read_again_and_comes_in_its_place() {
     assert_eq!(records(&chunk), [0_i64; 0]);
     assert_eq!(chunk.lost, [Range { start: 1, end: 2 }]);
     assert_eq!(records(&soon(ahead.next()).await.unwrap()), [2]);
+    ledger.close();
+}
+
+#[tokio::test]
+async fn what_stands_in_a_chunk_before_a_panic_comes_and_the_rest_is_read_again() {
+    let disk = SimulatedDisk::new(7);
+    let ledger = forged(&disk, 1, 200).await;
+    disk.watch(|_, path| {
+        assert!(
+            !path.starts_with("quarantine"),
+            "a bug in telling of damage"
+        )
+    });
+    let mut ahead = Ahead::new(ledger.inner.clone(), id("splunk"));
+    ahead.read_from(0);
+    let chunk = soon(ahead.next()).await.expect("it is read");
+    assert!(chunk.failure.is_some(), "{chunk:?}");
+    assert_eq!((records(&chunk), chunk.end), (vec![0], 1));
+    disk.watch(|_, _| {});
+    ahead.read_from(chunk.end);
+    let chunk = soon(ahead.next()).await.expect("it is read");
+    assert_eq!((records(&chunk), chunk.end), (vec![2], 3));
+    assert_eq!(chunk.lost, [Range { start: 1, end: 2 }]);
     ledger.close();
 }
